@@ -1,0 +1,123 @@
+//! Reading as little of a request body as routing needs, and changing as little of it as batching needs.
+//!
+//! Bodies are bytes: unknown fields, number spelling and key order survive. Only `stream`, `stream_options` and
+//! `background` are cut out (a batch line has no use for them), `model` is replaced where a route renames it, and line
+//! breaks become spaces (a line of JSONL has none; valid JSON has them outside strings only).
+
+mod peek;
+mod scan;
+
+use bytes::Bytes;
+use memchr::memchr2;
+
+pub use peek::{Peek, Refused, peek};
+use scan::Entry;
+
+/// Deepest nesting that is accepted; deeper bodies would break other parsers down the way.
+pub const MAX_DEPTH: usize = 128;
+
+/// Fields that a batch line must not have.
+const CUT: [&str; 3] = ["stream", "stream_options", "background"];
+
+/// The body as it goes upstream: one line, without the fields that are cut, its model renamed if a name is given.
+pub fn upstream(body: &Bytes, peek: &Peek, model: Option<&str>) -> Bytes {
+    let breaks = memchr2(b'\n', b'\r', body).is_some();
+    let cuts = peek.entries.iter().any(|entry| CUT.contains(&entry.key.as_str()));
+    if !breaks && !cuts && model.is_none() {
+        return body.clone();
+    }
+    let mut out = Vec::with_capacity(body.len() + 64);
+    out.extend_from_slice(&body[..peek.entries.first().map_or(body.len(), |first| first.start)]);
+    let mut kept: Option<usize> = None;
+    for (i, entry) in peek.entries.iter().enumerate() {
+        if CUT.contains(&entry.key.as_str()) {
+            continue;
+        }
+        match kept {
+            Some(before) if before + 1 == i => out.extend_from_slice(&body[peek.entries[before].end..entry.start]),
+            Some(_) => out.push(b','),
+            None => {}
+        }
+        push_entry(&mut out, body, entry, model);
+        kept = Some(i);
+    }
+    if let Some(last) = peek.entries.last() {
+        out.extend_from_slice(&body[last.end..]);
+    }
+    if breaks {
+        out.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+    }
+    out.into()
+}
+
+/// The answer with its top-level `model` set to the caller's name for it; as it is where it has none.
+pub fn with_model(answer: &Bytes, model: &str) -> Bytes {
+    let Some(entries) = scan::entries(answer) else { return answer.clone() };
+    let Some(entry) = entries.iter().find(|entry| entry.key == "model") else { return answer.clone() };
+    let mut out = Vec::with_capacity(answer.len() + model.len());
+    out.extend_from_slice(&answer[..entry.start]);
+    push_entry(&mut out, answer, entry, Some(model));
+    out.extend_from_slice(&answer[entry.end..]);
+    out.into()
+}
+
+fn push_entry(out: &mut Vec<u8>, body: &[u8], entry: &Entry, model: Option<&str>) {
+    match model {
+        Some(model) if entry.key == "model" => {
+            out.extend_from_slice(&body[entry.start..entry.value]);
+            out.extend_from_slice(serde_json::Value::from(model).to_string().as_bytes());
+        }
+        _ => out.extend_from_slice(&body[entry.start..entry.end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+
+    fn sent(body: &str, model: Option<&str>) -> String {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let peek = peek(Endpoint::ChatCompletions, &body).unwrap();
+        String::from_utf8(upstream(&body, &peek, model).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn an_ordinary_body_keeps_every_byte() {
+        let body = r#" { "z":1e400, "model":"m" , "messages":[{"a":"\ud83d\ude00\n"}],"x":0.10 } "#;
+        assert_eq!(sent(body, None), body);
+    }
+
+    #[test]
+    fn only_what_a_line_cannot_have_is_cut() {
+        let tail = r#""messages":[{"stream":true}]"#;
+        for (body, want) in [
+            (r#"{"stream":true,"model":"m",T}"#, r#"{"model":"m",T}"#),
+            (r#"{"model":"m", "stream" : true , T}"#, r#"{"model":"m",T}"#),
+            (r#"{"model":"m",T, "stream":true, "stream_options":{"a":[1,{}]} }"#, r#"{"model":"m",T }"#),
+            (r#"{"stre\u0061m":false,"model":"m",T}"#, r#"{"model":"m",T}"#),
+        ] {
+            assert_eq!(sent(&body.replace('T', tail), None), want.replace('T', tail));
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_line_breaks() {
+        assert_eq!(
+            sent("{\n\"model\":\r\n\"m\",\"messages\":[\n\"a\\nb\"]}", None),
+            r#"{ "model":  "m","messages":[ "a\nb"]}"#
+        );
+    }
+
+    #[test]
+    fn a_renamed_model_is_restored_in_the_answer() {
+        assert_eq!(sent(r#"{"model" : "m","messages":[]}"#, Some("n\"")), r#"{"model" : "n\"","messages":[]}"#);
+        let answer = Bytes::from_static(br#"{"id":"x","model":"up","choices":[{"model":"in"}]}"#);
+        assert_eq!(
+            with_model(&answer, "m"),
+            Bytes::from_static(br#"{"id":"x","model":"m","choices":[{"model":"in"}]}"#)
+        );
+        let odd = Bytes::from_static(b"not json");
+        assert_eq!(with_model(&odd, "m"), odd);
+    }
+}

@@ -1,0 +1,101 @@
+//! Safeguards that a test can switch off, one at a time, to see that the proof notices.
+//!
+//! Without the feature `faults` every question is answered `false` at compile time.
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// A safeguard switched off.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Fault { $($(#[$doc])* $name),+ }
+
+        impl Fault {
+            /// Every fault, in the order of DESIGN's rules.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+faults! {
+    /// Messages are deleted before their submission is sealed (rule 1).
+    DeleteBeforeSeal,
+    /// A claim does not compare state and attempt (rule 2).
+    ClaimUnconditionally,
+    /// A job of a dead open submission is taken without abandoning that submission (rule 2).
+    ReclaimWithoutAbandoning,
+    /// Room is checked after the claim (rule 3).
+    RoomAfterClaim,
+    /// A packed job is cancelled at once (rule 4).
+    CancelPacked,
+    /// The departure is written when the drain begins (rule 5).
+    DepartEarly,
+    /// A drain does not note its receives (rule 5).
+    NoteForgotten,
+    /// A refused or failed submission ends without collecting (rule 6).
+    FailedLeft,
+    /// A download is believed without comparing its counts (rule 7).
+    TruncatedBelieved,
+    /// A second collector replaces the chosen results (rule 7).
+    SecondCollectorOverwrites,
+    /// Rows say done before the results object is durable (rule 7).
+    DoneBeforeDurable,
+    /// A collector that finds the job requeued does not send its message again (rule 7).
+    RequeueWithoutResend,
+    /// The create call is made before its intent is stored (rule 8).
+    CreateWithoutIntent,
+    /// Absence is believed without grace (rule 8).
+    NoGrace,
+    /// The creator reads its deadline again instead of keeping the one it stored (rule 8).
+    DeadlineReread,
+    /// Twins are cancelled before one is adopted (rule 8).
+    TwinsBeforeAdoption,
+    /// Usage is added instead of created if absent (rule 9).
+    UsageTwice,
+    /// The sweep expires a packed row whose submission lists it (rule 10).
+    SweepPacked,
+    /// An answer is handed out without comparing (rule 11).
+    HandOutUnconditionally,
+    /// A hand-out leaves no mark (rule 11).
+    HandOutUnmarked,
+    /// A lease is renewed without comparing (rule 12).
+    LeaseUnconditional,
+    /// A joining call never sends the message again (rule 13).
+    NeverResend,
+    /// A message received often is dropped (rule 14).
+    PoisonDropped,
+    /// A requeued job forgets where its body is (rule 14).
+    PointerLost,
+    /// Sealing does not compare the submission's version (step 2).
+    SealUnconditional,
+    /// The caller is told before the message is stored (promise 1).
+    AcknowledgeEarly,
+}
+
+#[cfg(feature = "faults")]
+mod planted {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// Plants one fault, or none, for everything that runs on this thread.
+    pub fn plant(fault: Option<Fault>) {
+        PLANTED.set(fault);
+    }
+
+    /// Whether this safeguard is off.
+    pub fn planted(fault: Fault) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+}
+
+#[cfg(feature = "faults")]
+pub use planted::{plant, planted};
+
+/// Whether this safeguard is off: never, in a build without the feature `faults`.
+#[cfg(not(feature = "faults"))]
+pub const fn planted(_: Fault) -> bool {
+    false
+}

@@ -1,0 +1,199 @@
+//! Advance: a submission takes its next steps towards its end.
+//!
+//! [`crate::submission::step`] decides; here is what it decided, done. State is stored before its effect, by
+//! compare-and-set on the submission's version, so two advancers at once are harmless.
+
+use secrecy::SecretString;
+
+use super::{collect, create, take};
+use crate::faults::{Fault, planted};
+use crate::ids::{FileId, SubmissionId};
+use crate::ports::{Backend, BackendError, BatchPhase, BatchReport, Ports, StoreError, Upload};
+use crate::submission::{Ending, Event, Placed, Refusal, State, Step, Submission, step};
+
+/// Steps in one advance at most: what is left waits for the next tick.
+const STEPS: usize = 16;
+
+/// When to look at a submission again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advanced {
+    /// Not before this, Unix milliseconds.
+    Until(u64),
+    /// Never.
+    Settled,
+}
+
+/// One submission, its backend and the key towards it, while it is advanced.
+pub(super) struct Advancing<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) row: &'a Submission,
+    pub(super) backend: &'a dyn Backend,
+    pub(super) key: &'a SecretString,
+}
+
+/// Whether to decide again at once, or to wait.
+pub(super) enum Then {
+    Again,
+    Wait(u64),
+}
+
+/// Takes a submission's next steps until it has to wait.
+///
+/// # Errors
+/// [`StoreError`]: repeat at the next tick.
+pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreError> {
+    for _ in 0..STEPS {
+        let Some(row) = ports.submissions.get(id).await? else { return Ok(Advanced::Settled) };
+        let next = step(&row, ports.clock.now_ms(), &ports.settings.timing);
+        match next {
+            Step::Rest { until_ms: None } => return Ok(Advanced::Settled),
+            Step::Rest { until_ms: Some(until_ms) } => return Ok(Advanced::Until(until_ms)),
+            Step::Abandon => {
+                take(ports, &row, Event::Abandon).await?;
+                continue;
+            }
+            Step::GiveUp(input) => {
+                take(ports, &row, Event::End(Ending::TooLate { input })).await?;
+                continue;
+            }
+            Step::BeginUpload
+            | Step::Upload
+            | Step::BeginCreate(_)
+            | Step::Find { .. }
+            | Step::Poll(_)
+            | Step::Cancel(..)
+            | Step::Forsake(_)
+            | Step::Collect
+            | Step::CleanUp(_) => {}
+        }
+        let Some(backend) = ports.backends.get(&row.lane.provider) else { return Ok(later(ports)) };
+        let key = match ports.credentials.open(&row.lane.credential).await {
+            Ok(key) => key,
+            Err(StoreError::NotFound | StoreError::Corrupt(_)) => return Ok(later(ports)),
+            Err(error) => return Err(error),
+        };
+        let advancing = Advancing { ports, row: &row, backend: backend.as_ref(), key: &key };
+        if let Then::Wait(until_ms) = advancing.take_step(next).await? {
+            return Ok(Advanced::Until(until_ms));
+        }
+    }
+    Ok(Advanced::Until(ports.clock.now_ms()))
+}
+
+fn later(ports: &Ports) -> Advanced {
+    Advanced::Until(ports.clock.now_ms() + ports.settings.timing.poll_interval_ms)
+}
+
+impl Advancing<'_> {
+    async fn take_step(&self, next: Step) -> Result<Then, StoreError> {
+        match next {
+            Step::BeginUpload => self.take(Event::Upload).await,
+            Step::Upload => self.upload().await,
+            Step::BeginCreate(file) => create::begin(self, file, None).await,
+            Step::Find { creating, may_conclude } => create::find(self, &creating, may_conclude).await,
+            Step::Poll(placed) => self.poll(&placed).await,
+            Step::Cancel(_, reason) => self.take(Event::Cancel(reason)).await,
+            Step::Forsake(placed) => self.forsake(placed).await,
+            Step::Collect => collect::collect(self).await,
+            Step::CleanUp(leftovers) => self.clean_up(leftovers).await,
+            Step::Rest { .. } | Step::Abandon | Step::GiveUp(_) => Ok(Then::Again),
+        }
+    }
+
+    /// Writes the row after `event` if nobody was faster; either way the next look decides.
+    pub(super) async fn take(&self, event: Event) -> Result<Then, StoreError> {
+        take(self.ports, self.row, event).await?;
+        Ok(Then::Again)
+    }
+
+    /// Waits for the next poll.
+    pub(super) fn rest(&self) -> Then {
+        Then::Wait(self.ports.clock.now_ms() + self.ports.settings.timing.poll_interval_ms)
+    }
+
+    /// Waits as long as the provider asked, an hour at most.
+    pub(super) async fn postpone(&self, retry_after_ms: Option<u64>, file: Option<FileId>) -> Result<Then, StoreError> {
+        let pause_ms = retry_after_ms.unwrap_or(0).clamp(self.ports.settings.timing.poll_interval_ms, 3_600_000);
+        self.take(Event::Postpone { until_ms: self.ports.clock.now_ms() + pause_ms, file }).await
+    }
+
+    async fn upload(&self) -> Result<Then, StoreError> {
+        let Some(sealed) = &self.row.sealed else { return Ok(self.rest()) };
+        let (length, bytes) = self.ports.objects.stream(&sealed.object).await?;
+        let upload = Upload { submission: self.row.id, length, bytes };
+        match self.backend.upload(self.key, upload).await {
+            Ok(file) => create::begin(self, file.clone(), Some(file)).await,
+            Err(BackendError::Refused(refusal)) if !refusal.passing => {
+                self.take(Event::End(Ending::Refused { refusal, input: None })).await
+            }
+            Err(BackendError::Throttled { retry_after_ms }) => self.postpone(retry_after_ms, None).await,
+            Err(BackendError::Refused(_) | BackendError::NotFound | BackendError::Unavailable(_)) => {
+                self.postpone(None, None).await
+            }
+        }
+    }
+
+    async fn poll(&self, placed: &Placed) -> Result<Then, StoreError> {
+        if placed.suspect {
+            create::cancel_twins(self, &placed.file, &placed.batch, placed.intended_ms).await;
+        }
+        if matches!(self.row.state, State::Cancelling(..)) {
+            // Asked again at each poll: the first call may have been lost. A refusal shows in the poll that follows.
+            let _ = self.backend.cancel(self.key, &placed.batch).await;
+        }
+        let report = match self.backend.poll(self.key, &placed.batch).await {
+            Ok(report) => report,
+            Err(BackendError::Throttled { retry_after_ms }) => {
+                let pause_ms = retry_after_ms.unwrap_or(0).max(self.ports.settings.timing.poll_interval_ms);
+                return Ok(Then::Wait(self.ports.clock.now_ms() + pause_ms));
+            }
+            Err(BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_)) => {
+                return Ok(self.rest());
+            }
+        };
+        match report.phase.clone() {
+            BatchPhase::Running => Ok(self.rest()),
+            BatchPhase::Completed | BatchPhase::Expired | BatchPhase::Cancelled => {
+                self.take(Event::End(ended(placed, report, false))).await
+            }
+            BatchPhase::Failed(_) if planted(Fault::FailedLeft) => Ok(self.rest()),
+            BatchPhase::Failed(refusal) => self.take(Event::End(refused(placed, refusal))).await,
+        }
+    }
+
+    /// Ends a batch that the provider does not end: what it has finished is kept, the rest never runs again.
+    async fn forsake(&self, placed: Placed) -> Result<Then, StoreError> {
+        match self.backend.poll(self.key, &placed.batch).await {
+            Ok(report) => self.take(Event::End(ended(&placed, report, true))).await,
+            Err(BackendError::NotFound) => {
+                let report = BatchReport { phase: BatchPhase::Running, counts: None, files: Vec::new() };
+                self.take(Event::End(ended(&placed, report, true))).await
+            }
+            Err(BackendError::Throttled { .. } | BackendError::Refused(_) | BackendError::Unavailable(_)) => {
+                Ok(self.rest())
+            }
+        }
+    }
+
+    async fn clean_up(&self, leftovers: Vec<FileId>) -> Result<Then, StoreError> {
+        let mut remaining = Vec::new();
+        for file in leftovers {
+            match self.backend.delete(self.key, &file).await {
+                Ok(()) | Err(BackendError::NotFound | BackendError::Refused(_)) => {}
+                Err(BackendError::Throttled { .. } | BackendError::Unavailable(_)) => remaining.push(file),
+            }
+        }
+        let waits = !remaining.is_empty();
+        self.take(Event::Collected { leftovers: remaining }).await?;
+        Ok(if waits { self.rest() } else { Then::Again })
+    }
+}
+
+fn ended(placed: &Placed, report: BatchReport, forsaken: bool) -> Ending {
+    let lines = report.counts.map(|counts| counts.completed + counts.failed);
+    Ending::Batch { files: report.files, input: placed.file.clone(), lines, forsaken }
+}
+
+fn refused(placed: &Placed, refusal: Refusal) -> Ending {
+    Ending::Refused { refusal, input: Some(placed.file.clone()) }
+}

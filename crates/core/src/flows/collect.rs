@@ -1,0 +1,110 @@
+//! Collect: bring an ended submission's lines home, give every job its outcome, and end it.
+//!
+//! ```text
+//! collecting ─► download to a fresh results object ─► choose it (compare-and-set) ─► settle rows ─► usage ─► done
+//! ```
+//! The chosen results object is authoritative: rows name only it, and whoever settles reads it again from its start.
+
+use super::advance::{Advancing, Then};
+use super::collect_download::{Downloaded, download};
+use super::settle::settle;
+use super::{manifest, take};
+use crate::faults::{Fault, planted};
+use crate::ids::{FileId, ObjectName};
+use crate::ports::{ByteStream, StoreError};
+use crate::submission::{Ending, Event, State, Submission};
+
+/// A refusal that may pass is waited out this long before its lines run again.
+const PASSING_REFUSAL_MS: u64 = 300_000;
+
+/// Takes a collecting submission to its end, or one step towards it.
+pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
+    let State::Collecting { ending, results, downloads, .. } = &advancing.row.state else { return Ok(Then::Again) };
+    let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
+    match (ending, results) {
+        (Ending::Batch { .. }, None) => choose(advancing).await,
+        (Ending::Refused { refusal, .. }, None) if refusal.passing && *downloads == 0 => {
+            let patience_ms = PASSING_REFUSAL_MS.min(advancing.ports.settings.timing.poll_interval_ms * 10);
+            advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
+        }
+        (Ending::Batch { .. }, Some(results)) => {
+            let manifest = manifest(advancing.ports, sealed).await?;
+            let (_, stream) = advancing.ports.objects.stream(results).await?;
+            settle(advancing, &manifest, Some((results, stream))).await?;
+            advancing.take(Event::Collected { leftovers: leftovers(ending) }).await
+        }
+        (Ending::Refused { .. } | Ending::TooLate { .. }, _) => {
+            let manifest = manifest(advancing.ports, sealed).await?;
+            settle(advancing, &manifest, None).await?;
+            advancing.take(Event::Collected { leftovers: leftovers(ending) }).await
+        }
+    }
+}
+
+/// Downloads the batch's files into a fresh object and has it chosen, unless somebody was faster.
+async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
+    let fresh: String = crate::job::identity::hex(&advancing.ports.random.bits()[..8]);
+    let name = ObjectName(format!("results/{}-{fresh}.jsonl", advancing.row.id));
+    match download(advancing, &name).await? {
+        Downloaded::Whole(writer) => {
+            if planted(Fault::DoneBeforeDurable) {
+                return settle_first(advancing, name, writer).await;
+            }
+            writer.finish().await?;
+        }
+        Downloaded::Later => return Ok(advancing.rest()),
+        Downloaded::Disagrees => {
+            let not_before_ms = advancing.ports.clock.now_ms() + advancing.ports.settings.timing.poll_interval_ms;
+            return advancing.take(Event::Retry { not_before_ms }).await;
+        }
+    }
+    if take(advancing.ports, advancing.row, Event::Choose { results: name.clone() }).await?.is_none() {
+        // Lost the race or the reply: deleted only if the row says that another one was chosen.
+        if let Some(Submission { state: State::Collecting { results: Some(chosen), .. }, .. }) =
+            advancing.ports.submissions.get(advancing.row.id).await?
+            && chosen != name
+        {
+            advancing.ports.objects.delete(&name).await?;
+        }
+    }
+    Ok(Then::Again)
+}
+
+/// The planted fault of rule 7: rows first, the object second.
+async fn settle_first(
+    advancing: &Advancing<'_>,
+    name: ObjectName,
+    writer: Box<dyn crate::ports::ObjectWriter>,
+) -> Result<Then, StoreError> {
+    let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
+    let Some(row) = take(advancing.ports, advancing.row, Event::Choose { results: name.clone() }).await? else {
+        return Ok(Then::Again);
+    };
+    let manifest = manifest(advancing.ports, sealed).await?;
+    let stream = again(advancing).await?;
+    settle(&Advancing { row: &row, ..*advancing }, &manifest, Some((&name, stream))).await?;
+    writer.finish().await?;
+    Ok(Then::Again)
+}
+
+/// The batch's files once more, one after the other, straight from the provider.
+async fn again(advancing: &Advancing<'_>) -> Result<ByteStream, StoreError> {
+    use futures_util::StreamExt;
+    let State::Collecting { ending: Ending::Batch { files, .. }, .. } = &advancing.row.state else {
+        return Ok(futures_util::stream::empty().boxed());
+    };
+    let mut streams = Vec::new();
+    for file in files {
+        if let Ok(download) = advancing.backend.download(advancing.key, &file.id).await {
+            streams.push(download.bytes);
+        }
+    }
+    Ok(futures_util::stream::iter(streams).flatten().boxed())
+}
+
+fn leftovers(ending: &Ending) -> Vec<FileId> {
+    match ending {
+        Ending::Batch { files, input, .. } => files.iter().map(|file| file.id.clone()).chain([input.clone()]).collect(),
+        Ending::Refused { input, .. } | Ending::TooLate { input } => input.iter().cloned().collect(),
+    }
+}

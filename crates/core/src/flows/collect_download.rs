@@ -1,0 +1,88 @@
+//! Downloading a batch's files, and whether to believe what came (DESIGN rule 7).
+
+use futures_util::StreamExt;
+use memchr::memchr_iter;
+
+use super::advance::Advancing;
+use crate::faults::{Fault, planted};
+use crate::ids::ObjectName;
+use crate::ports::{BackendError, Download, ObjectWriter, ProviderFile, StoreError};
+use crate::submission::{Ending, State};
+
+/// What became of a download.
+pub(super) enum Downloaded {
+    /// Everything came; the object only has to be finished.
+    Whole(Box<dyn ObjectWriter>),
+    /// The provider could not be reached, or cut the transfer.
+    Later,
+    /// The transfer was whole, but not what the batch's counts promise.
+    Disagrees,
+}
+
+/// Streams the batch's files, one after the other, into one object.
+pub(super) async fn download(advancing: &Advancing<'_>, name: &ObjectName) -> Result<Downloaded, StoreError> {
+    let State::Collecting { ending: Ending::Batch { files, lines, .. }, downloads, .. } = &advancing.row.state else {
+        return Ok(Downloaded::Later);
+    };
+    let give_in = *downloads >= advancing.ports.settings.timing.max_downloads || planted(Fault::TruncatedBelieved);
+    let mut writer = advancing.ports.objects.create(name).await?;
+    let mut total = 0;
+    for file in files {
+        let download = match advancing.backend.download(advancing.key, &file.id).await {
+            Ok(download) => download,
+            Err(BackendError::NotFound) if give_in => continue,
+            Err(BackendError::NotFound) => return Ok(Downloaded::Disagrees),
+            Err(BackendError::Throttled { .. } | BackendError::Refused(_) | BackendError::Unavailable(_)) => {
+                return Ok(Downloaded::Later);
+            }
+        };
+        match copy(file, download, writer.as_mut()).await? {
+            Copied::Lines(lines) => total += lines,
+            Copied::Cut(lines) if planted(Fault::TruncatedBelieved) => total += lines,
+            Copied::Cut(_) => return Ok(Downloaded::Later),
+            Copied::Short(lines) if give_in => total += lines,
+            Copied::Short(_) => return Ok(Downloaded::Disagrees),
+        }
+    }
+    if lines.is_some_and(|promised| total < promised) && !give_in {
+        return Ok(Downloaded::Disagrees);
+    }
+    Ok(Downloaded::Whole(writer))
+}
+
+enum Copied {
+    /// As many lines as promised, or more.
+    Lines(u64),
+    /// The transfer ended early.
+    Cut(u64),
+    /// A whole transfer of too few lines.
+    Short(u64),
+}
+
+async fn copy(file: &ProviderFile, download: Download, writer: &mut dyn ObjectWriter) -> Result<Copied, StoreError> {
+    let Download { length, mut bytes } = download;
+    let (mut received, mut lines, mut last) = (0_u64, 0_u64, b'\n');
+    let mut whole = true;
+    while let Some(piece) = bytes.next().await {
+        let Ok(piece) = piece else {
+            whole = false;
+            break;
+        };
+        received += piece.len() as u64;
+        lines += memchr_iter(b'\n', &piece).count() as u64;
+        last = piece.last().copied().unwrap_or(last);
+        writer.write(piece).await?;
+    }
+    if last != b'\n' {
+        // The last line has no line feed: give it one, so that the next file's first line stands alone.
+        lines += 1;
+        writer.write(bytes::Bytes::from_static(b"\n")).await?;
+    }
+    Ok(if !whole || length.is_some_and(|length| length != received) {
+        Copied::Cut(lines)
+    } else if file.lines.is_some_and(|promised| lines < promised) {
+        Copied::Short(lines)
+    } else {
+        Copied::Lines(lines)
+    })
+}

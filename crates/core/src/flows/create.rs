@@ -1,0 +1,185 @@
+//! Create: the one call that spends money, and what to do when its outcome is unclear (DESIGN rule 8).
+//!
+//! ```text
+//! intent stored ─► deadline kept? ─► one call ─► created ─► placed
+//!       ▲                               │ unclear
+//!       │                               ▼
+//!       └── absent twice, grace over ── list ─► found ─► placed (adopted), its twins cancelled
+//! ```
+
+use super::advance::{Advancing, Then};
+use super::take;
+use crate::faults::{Fault, planted};
+use crate::ids::{BatchId, FileId};
+use crate::ports::{CreateReply, Marker, NewBatch, StoreError};
+use crate::submission::{Creating, Ending, Event, Placed, State, Submission};
+
+/// Stores the intent, then calls. `uploaded` is a file of this advancer's own, deleted if somebody was faster.
+pub(super) async fn begin(
+    advancing: &Advancing<'_>,
+    file: FileId,
+    uploaded: Option<FileId>,
+) -> Result<Then, StoreError> {
+    let now_ms = advancing.ports.clock.now_ms();
+    let creating = Creating {
+        file,
+        attempt: 1,
+        since_ms: now_ms,
+        deadline_ms: now_ms + advancing.ports.settings.timing.create_timeout_ms,
+        absent_ms: None,
+    };
+    intend(advancing, creating, uploaded).await
+}
+
+async fn intend(advancing: &Advancing<'_>, creating: Creating, uploaded: Option<FileId>) -> Result<Then, StoreError> {
+    if planted(Fault::CreateWithoutIntent) {
+        let reply = send(advancing, &creating).await;
+        let Some(row) = take(advancing.ports, advancing.row, Event::Create(creating.clone())).await? else {
+            return Ok(Then::Again);
+        };
+        return settle(&Advancing { row: &row, ..*advancing }, &creating, reply).await;
+    }
+    let Some(row) = take(advancing.ports, advancing.row, Event::Create(creating.clone())).await? else {
+        if let Some(file) = uploaded {
+            // Nobody names this file; if the delete is lost too, it expires at the provider.
+            let _ = advancing.backend.delete(advancing.key, &file).await;
+        }
+        return Ok(Then::Again);
+    };
+    let advancing = Advancing { row: &row, ..*advancing };
+    let deadline_ms = kept_deadline(&advancing, &creating).await?;
+    if advancing.ports.clock.now_ms() >= deadline_ms {
+        return Ok(advancing.rest());
+    }
+    let reply = send(&advancing, &creating).await;
+    settle(&advancing, &creating, reply).await
+}
+
+/// The deadline by which the creator judges: the one it stored itself, never one that somebody may have moved.
+async fn kept_deadline(advancing: &Advancing<'_>, creating: &Creating) -> Result<u64, StoreError> {
+    if planted(Fault::DeadlineReread)
+        && let Some(Submission { state: State::Creating(now), .. }) =
+            advancing.ports.submissions.get(advancing.row.id).await?
+    {
+        return Ok(now.deadline_ms);
+    }
+    Ok(creating.deadline_ms)
+}
+
+async fn send(advancing: &Advancing<'_>, creating: &Creating) -> CreateReply {
+    let batch = NewBatch {
+        submission: advancing.row.id,
+        file: creating.file.clone(),
+        endpoint: advancing.row.lane.endpoint,
+        timeout_ms: advancing.ports.settings.timing.create_timeout_ms,
+    };
+    advancing.backend.create(advancing.key, batch).await
+}
+
+async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateReply) -> Result<Then, StoreError> {
+    match reply {
+        CreateReply::Created(batch) => place(advancing, creating, batch, creating.attempt > 1).await,
+        CreateReply::Refused(refusal) if refusal.passing => advancing.postpone(None, Some(creating.file.clone())).await,
+        CreateReply::Refused(refusal) => {
+            advancing.take(Event::End(Ending::Refused { refusal, input: Some(creating.file.clone()) })).await
+        }
+        CreateReply::Throttled { retry_after_ms } => {
+            advancing.postpone(retry_after_ms, Some(creating.file.clone())).await
+        }
+        CreateReply::Unclear => Ok(advancing.rest()),
+    }
+}
+
+/// Adopts a batch by compare-and-set; if the row moved on meanwhile, decides by what it says now.
+async fn place(
+    advancing: &Advancing<'_>,
+    creating: &Creating,
+    batch: BatchId,
+    suspect: bool,
+) -> Result<Then, StoreError> {
+    let mut row = advancing.row.clone();
+    loop {
+        let moved = row.version != advancing.row.version;
+        let placed = Placed {
+            batch: batch.clone(),
+            file: creating.file.clone(),
+            since_ms: advancing.ports.clock.now_ms(),
+            intended_ms: creating.since_ms,
+            suspect: suspect || moved,
+        };
+        if take(advancing.ports, &row, Event::Place(placed)).await?.is_some() {
+            return Ok(Then::Again);
+        }
+        let Some(now) = advancing.ports.submissions.get(row.id).await? else { return Ok(Then::Again) };
+        match &now.state {
+            State::Creating(_) if now.version != row.version => row = now,
+            State::Submitted(other) | State::Cancelling(other, _) if other.batch != batch => {
+                // Adopted first, so this one is the twin. If the call is lost, the polls that follow find it.
+                let _ = advancing.backend.cancel(advancing.key, &batch).await;
+                return Ok(Then::Again);
+            }
+            State::Open { .. }
+            | State::Abandoned
+            | State::Sealed
+            | State::Uploading
+            | State::Waiting { .. }
+            | State::Creating(_)
+            | State::Submitted(_)
+            | State::Cancelling(..)
+            | State::Collecting { .. }
+            | State::Done { .. } => return Ok(Then::Again),
+        }
+    }
+}
+
+/// Looks for the batch of an unclear create: adopts it, or after two listings past the grace intends another.
+pub(super) async fn find(
+    advancing: &Advancing<'_>,
+    creating: &Creating,
+    may_conclude: bool,
+) -> Result<Then, StoreError> {
+    let marker = Marker { submission: advancing.row.id, file: creating.file.clone(), since_ms: creating.since_ms };
+    let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return Ok(advancing.rest()) };
+    let now_ms = advancing.ports.clock.now_ms();
+    let timing = &advancing.ports.settings.timing;
+    if let Some(first) = found.first() {
+        if planted(Fault::TwinsBeforeAdoption) {
+            for twin in &found[1..] {
+                let _ = advancing.backend.cancel(advancing.key, twin).await;
+            }
+        }
+        return place(advancing, creating, first.clone(), true).await;
+    }
+    if !may_conclude {
+        return Ok(advancing.rest());
+    }
+    match creating.absent_ms {
+        None => {
+            take(advancing.ports, advancing.row, Event::Absent { at_ms: now_ms }).await?;
+            Ok(Then::Wait(now_ms + timing.absent_gap_ms))
+        }
+        Some(absent_ms) if now_ms < absent_ms + timing.absent_gap_ms => {
+            Ok(Then::Wait(absent_ms + timing.absent_gap_ms))
+        }
+        Some(_) => {
+            let again = Creating {
+                attempt: creating.attempt + 1,
+                deadline_ms: now_ms + timing.create_timeout_ms,
+                absent_ms: None,
+                ..creating.clone()
+            };
+            intend(advancing, again, None).await
+        }
+    }
+}
+
+/// Cancels every batch that bears the marker but is not the adopted one.
+pub(super) async fn cancel_twins(advancing: &Advancing<'_>, file: &FileId, adopted: &BatchId, since_ms: u64) {
+    let marker = Marker { submission: advancing.row.id, file: file.clone(), since_ms };
+    // What cannot be listed or cancelled now is found again at the next poll.
+    let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return };
+    for twin in found.iter().filter(|batch| *batch != adopted) {
+        tracing::warn!(submission = %advancing.row.id, batch = %twin, "a twin batch was found and is cancelled");
+        let _ = advancing.backend.cancel(advancing.key, twin).await;
+    }
+}

@@ -1,0 +1,99 @@
+//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit.
+//!
+//! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
+
+pub mod accept;
+pub mod advance;
+pub mod audit;
+pub mod cancel;
+pub mod collect;
+mod collect_download;
+mod create;
+pub mod hand_out;
+mod join;
+mod lines;
+pub mod pack;
+mod pack_filling;
+mod pack_resolve;
+mod settle;
+pub mod sweep;
+mod verdict;
+
+use crate::ids::SubmissionId;
+use crate::ports::{Ports, StoreError};
+use crate::submission::{Event, Sealed, Submission, manifest::Manifest};
+
+/// Replaces the row by what it is after `event`; `None` if somebody was faster.
+async fn take(ports: &Ports, submission: &Submission, event: Event) -> Result<Option<Submission>, StoreError> {
+    let Ok(after) = submission.after(event) else { return Ok(None) };
+    if ports.submissions.replace(&after).await? {
+        Ok(Some(Submission { version: after.version + 1, ..after }))
+    } else {
+        Ok(None)
+    }
+}
+
+/// The manifest of a sealed submission.
+async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError> {
+    let (length, _) = ports.objects.stream(&sealed.manifest).await?;
+    let bytes = ports.objects.read(&sealed.manifest, 0, length).await?;
+    if Manifest::sha256(&bytes) != sealed.manifest_sha256 {
+        return Err(StoreError::Corrupt("a manifest does not match its submission".to_owned()));
+    }
+    Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// A new submission's id: ascending with time, unguessable.
+fn submission_id(ports: &Ports) -> SubmissionId {
+    let bits = ports.random.bits();
+    let mut counter = [0_u8; 10];
+    counter.copy_from_slice(&bits[..10]);
+    SubmissionId(*uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes())
+}
+
+/// What a job's packed state means to whoever meets it.
+enum Holder {
+    /// Nobody will run it: it may be claimed, cancelled or expired at once.
+    Nobody,
+    /// A packer is filling that submission.
+    Filling,
+    /// A sealed submission lists it at this attempt.
+    Listed,
+}
+
+/// Finds out who holds a packed job; a dead open submission is abandoned on the way (DESIGN rule 2).
+async fn holder(
+    ports: &Ports,
+    submission: SubmissionId,
+    job: crate::ids::JobId,
+    attempt: u32,
+) -> Result<Holder, StoreError> {
+    use crate::faults::{Fault, planted};
+    use crate::submission::State;
+    loop {
+        let Some(row) = ports.submissions.get(submission).await? else { return Ok(Holder::Nobody) };
+        match &row.state {
+            State::Abandoned => return Ok(Holder::Nobody),
+            State::Open { lease_until_ms, .. } if ports.clock.now_ms() <= *lease_until_ms => {
+                return Ok(Holder::Filling);
+            }
+            State::Open { .. } => {
+                if planted(Fault::ReclaimWithoutAbandoning) || take(ports, &row, Event::Abandon).await?.is_some() {
+                    return Ok(Holder::Nobody);
+                }
+            }
+            State::Sealed
+            | State::Uploading
+            | State::Waiting { .. }
+            | State::Creating(_)
+            | State::Submitted(_)
+            | State::Cancelling(..)
+            | State::Collecting { .. }
+            | State::Done { .. } => {
+                let Some(sealed) = &row.sealed else { return Ok(Holder::Nobody) };
+                let listed = manifest(ports, sealed).await?.lists(job, attempt);
+                return Ok(if listed { Holder::Listed } else { Holder::Nobody });
+            }
+        }
+    }
+}

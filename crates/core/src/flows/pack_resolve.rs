@@ -1,0 +1,91 @@
+//! What a packer does with a message whose job is not simply queued (DESIGN rules 1 and 2).
+
+use bytes::Bytes;
+
+use super::pack::failure;
+use super::{Holder, holder};
+use crate::ids::SubmissionId;
+use crate::job::{Event, Job, State, When};
+use crate::ports::{MessageBody, Ports, Receipt, Received, StoreError};
+
+/// A received message, on its way into a submission.
+pub(super) struct Candidate {
+    pub(super) received: Received,
+    /// What the job's row must say.
+    pub(super) when: When,
+    /// The end decided for the job, in place of a claim.
+    pub(super) event: Option<Event>,
+    /// The body, once loaded.
+    pub(super) body: Bytes,
+}
+
+impl Candidate {
+    pub(super) fn new(received: Received) -> Self {
+        let when = When { submission: None, attempt: received.message.attempt };
+        Self { received, when, event: None, body: Bytes::new() }
+    }
+
+    /// Brings the body; what cannot be read is poison, and becomes an error result (DESIGN rule 14).
+    pub(super) async fn load(&mut self, ports: &Ports) -> Result<(), StoreError> {
+        match &self.received.message.body {
+            MessageBody::Inline(body) => self.body = body.clone(),
+            MessageBody::At(at) => match ports.objects.read(&at.object, at.offset, at.length).await {
+                Ok(body) => self.body = body,
+                Err(StoreError::NotFound | StoreError::Corrupt(_)) => {
+                    self.event = Some(Event::Fail(failure("body_unreadable", "The request's body cannot be read.")));
+                }
+                Err(error) => return Err(error),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// What to do with a message after its claim met a conflict.
+pub(super) enum Resolved {
+    /// Its job needs it no more.
+    Delete(Receipt),
+    /// Its job is in the submission being filled: delete it with the others.
+    Mine(Receipt),
+    /// Another packer is filling a submission with its job.
+    LeaveAlone,
+    /// Try again, with the condition that the row really satisfies.
+    Again(Box<Candidate>),
+}
+
+/// Decides from the row as it stands.
+pub(super) async fn resolve(
+    ports: &Ports,
+    mut candidate: Candidate,
+    row: Option<Box<Job>>,
+    mine: Option<SubmissionId>,
+) -> Result<Resolved, StoreError> {
+    let Some(row) = row else { return Ok(Resolved::Delete(candidate.received.receipt)) };
+    match row.state {
+        State::Done(_) | State::Failed(_) | State::Cancelled | State::Expired => {
+            Ok(Resolved::Delete(candidate.received.receipt))
+        }
+        State::Queued => Ok(again(candidate, &row)),
+        State::Packed { submission } if Some(submission) == mine => Ok(Resolved::Mine(candidate.received.receipt)),
+        State::Packed { submission } => match holder(ports, submission, row.id, row.attempt).await? {
+            Holder::Listed => Ok(Resolved::Delete(candidate.received.receipt)),
+            Holder::Filling => Ok(Resolved::LeaveAlone),
+            Holder::Nobody => {
+                if row.cancel_wished {
+                    candidate.event = Some(Event::Cancel);
+                }
+                Ok(again(candidate, &row))
+            }
+        },
+    }
+}
+
+/// The same message for the attempt that the row is at, and the body where the row says it is.
+fn again(mut candidate: Candidate, row: &Job) -> Resolved {
+    candidate.when = row.as_is();
+    candidate.received.message.attempt = row.attempt;
+    if let Some(body) = &row.body {
+        candidate.received.message.body = MessageBody::At(body.clone());
+    }
+    Resolved::Again(Box::new(candidate))
+}

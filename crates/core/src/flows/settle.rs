@@ -1,0 +1,231 @@
+//! Settle: every job of an ended submission gets its outcome, by compare-and-set, as often as it takes.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::advance::Advancing;
+use super::lines::Lines;
+use super::pack::recall;
+use super::verdict::Finding;
+use crate::faults::{Fault, planted};
+use crate::ids::{ObjectName, TenantId};
+use crate::job::{BodyAt, Event, Job, State, Transition, When};
+use crate::ports::{ByteStream, Finished, Message, MessageBody, StoreError, UsageRow, Written};
+use crate::submission::manifest::{Entry, Manifest};
+use crate::submission::{Ending, Sealed, Size, State as Stage, line};
+
+/// Rows written in one call.
+const ROWS: usize = 1_000;
+
+/// One job's finding, and its answer's bytes if they are at hand.
+struct Found {
+    entry: Entry,
+    finding: Finding,
+    body: Option<Bytes>,
+}
+
+/// One pass over an ended submission.
+struct Settling<'a> {
+    advancing: &'a Advancing<'a>,
+    sealed: &'a Sealed,
+    manifest: &'a Manifest,
+    found: Vec<Found>,
+    usage: BTreeMap<u32, UsageRow>,
+    /// Whether the lines had a chance to run: then a requeue spends an attempt.
+    ran: bool,
+    recalled: bool,
+}
+
+/// Gives every job of the manifest its outcome, sends the messages of those that run again, and records usage.
+pub(super) async fn settle(
+    advancing: &Advancing<'_>,
+    manifest: &Manifest,
+    results: Option<(&ObjectName, ByteStream)>,
+) -> Result<(), StoreError> {
+    let Stage::Collecting { ending, downloads, .. } = &advancing.row.state else { return Ok(()) };
+    let Some(sealed) = &advancing.row.sealed else { return Ok(()) };
+    let mut settling = Settling {
+        advancing,
+        sealed,
+        manifest,
+        found: Vec::with_capacity(ROWS),
+        usage: BTreeMap::new(),
+        ran: results.is_some(),
+        recalled: false,
+    };
+    let mut seen = vec![false; manifest.len()];
+    if let Some((name, stream)) = results {
+        settling.read(name, stream, &mut seen).await?;
+    }
+    let doubtful = *downloads >= advancing.ports.settings.timing.max_downloads;
+    settling.missing(ending, &seen, doubtful).await?;
+    settling.flush().await?;
+    let usage = std::mem::take(&mut settling.usage).into_values().collect();
+    advancing.ports.usage.record(usage).await
+}
+
+impl Settling<'_> {
+    /// Reads the chosen results. The first line of a job counts: the object never changes, so every pass agrees.
+    async fn read(&mut self, name: &ObjectName, stream: ByteStream, seen: &mut [bool]) -> Result<(), StoreError> {
+        let mut lines = Lines::of(stream);
+        while let Some(line) = lines.next().await? {
+            let Some(read) = line::read(&line.bytes) else { continue };
+            let Some(index) = self.manifest.find(read.job) else { continue };
+            let Some(entry) = self.manifest.entry(index) else { continue };
+            if std::mem::replace(&mut seen[index], true) {
+                continue;
+            }
+            let finding = Finding::of_line(read.outcome, name, line.offset);
+            let mut body = None;
+            if let Finding::Answered(answer) = &finding {
+                let start = usize::try_from(answer.offset - line.offset).unwrap_or(usize::MAX);
+                let length = usize::try_from(answer.length).unwrap_or(usize::MAX);
+                body = Some(line.bytes.slice(start..start + length));
+                self.count(entry, answer.usage);
+            }
+            self.found.push(Found { entry, finding, body });
+            if self.found.len() >= ROWS {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, entry: Entry, usage: crate::job::Usage) {
+        let tenant = self.manifest.tenants().get(entry.tenant as usize);
+        let row = self.usage.entry(entry.tenant).or_insert_with(|| UsageRow {
+            submission: self.advancing.row.id,
+            tenant: tenant.cloned().unwrap_or_else(|| TenantId::from("")),
+            model: self.advancing.row.lane.model.clone(),
+            lines: 0,
+            input_tokens: 0,
+            output_tokens: 0,
+        });
+        row.lines += 1;
+        row.input_tokens += usage.input_tokens;
+        row.output_tokens += usage.output_tokens;
+    }
+
+    /// Finds what to say of the jobs that no line spoke for.
+    async fn missing(&mut self, ending: &Ending, seen: &[bool], doubtful: bool) -> Result<(), StoreError> {
+        let mut by_offset: Vec<usize> = (0..self.manifest.len()).collect();
+        let numbered = matches!(ending, Ending::Refused { refusal, .. } if !refusal.lines.is_empty());
+        if numbered {
+            by_offset.sort_by_key(|index| self.manifest.entry(*index).map(|entry| entry.offset));
+        }
+        for (number, index) in (1..).zip(by_offset) {
+            if seen[index] {
+                continue;
+            }
+            let Some(entry) = self.manifest.entry(index) else { continue };
+            self.found.push(Found { entry, finding: Finding::of_missing(ending, number, doubtful), body: None });
+            if self.found.len() >= ROWS {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the outcomes found so far.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        let ports = self.advancing.ports;
+        let found = std::mem::take(&mut self.found);
+        let rows = self.rows_needed(&found).await?;
+        let now_ms = ports.clock.now_ms();
+        let mut written_for = Vec::with_capacity(found.len());
+        let mut transitions = Vec::with_capacity(found.len());
+        for one in found {
+            let row = rows.get(&one.entry.job);
+            let event = match (one.finding.plain(), row) {
+                (Some(event), _) => event,
+                (None, Some(row)) => one.finding.event(row, now_ms, ports.settings.timing.max_attempts, self.ran),
+                (None, None) => continue,
+            };
+            if let Some(transition) = self.transition(one.entry, event, now_ms) {
+                transitions.push(transition);
+                written_for.push(one);
+            }
+        }
+        let written = ports.jobs.apply(transitions.clone()).await?;
+        let mut finished = Vec::new();
+        let mut messages = Vec::new();
+        for ((one, transition), written) in written_for.into_iter().zip(transitions).zip(written) {
+            if transition.state == State::Queued {
+                messages.extend(self.message(&one, &transition, &written, rows.get(&one.entry.job)));
+            } else if written == Written::Yes {
+                finished.push(Finished { job: one.entry.job, state: transition.state, body: one.body });
+            }
+        }
+        ports.wake.finished(finished);
+        self.send(messages).await
+    }
+
+    /// The rows of those whose event depends on their deadline, attempts or wish.
+    async fn rows_needed(&self, found: &[Found]) -> Result<BTreeMap<crate::ids::JobId, Job>, StoreError> {
+        let ids: Vec<_> = found.iter().filter(|one| one.finding.plain().is_none()).map(|one| one.entry.job).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = self.advancing.ports.jobs.get(&ids).await?;
+        Ok(rows.into_iter().flatten().map(|row| (row.id, row)).collect())
+    }
+
+    fn transition(&self, entry: Entry, event: Event, now_ms: u64) -> Option<Transition> {
+        let when = When { submission: Some(self.advancing.row.id), attempt: entry.attempt };
+        let requeue = event == Event::Requeue;
+        let transition = Transition::new(entry.job, when, event, now_ms).ok()?;
+        let body = (requeue && !planted(Fault::PointerLost)).then(|| self.body_of(entry));
+        Some(transition.with_body(body))
+    }
+
+    fn body_of(&self, entry: Entry) -> BodyAt {
+        BodyAt { object: self.sealed.object.clone(), offset: entry.offset, length: u64::from(entry.length) }
+    }
+
+    /// The message of a job that runs again. It is sent also when the row was requeued before: whoever did that may
+    /// have died before sending (DESIGN rule 7).
+    fn message(&self, one: &Found, transition: &Transition, written: &Written, row: Option<&Job>) -> Option<Message> {
+        let row = row?;
+        if let Written::Conflict(now) = written {
+            let requeued = now.as_ref().is_some_and(|now| {
+                now.state == State::Queued && now.attempt == transition.attempt && !planted(Fault::RequeueWithoutResend)
+            });
+            if !requeued {
+                return None;
+            }
+        }
+        let bytes = u64::from(one.entry.length);
+        let mean = |sum: u64| sum.checked_div(self.sealed.size.requests).unwrap_or(0).max(u64::from(sum > 0));
+        Some(Message {
+            job: row.id,
+            attempt: transition.attempt,
+            tenant: row.tenant.clone(),
+            lane: row.lane.clone(),
+            size: Size {
+                requests: 1,
+                bytes: bytes + (line::FRAME + row.lane.endpoint.path().len()) as u64,
+                tokens: bytes.div_ceil(4),
+                inputs: mean(self.sealed.size.inputs),
+            },
+            created_ms: row.created_ms,
+            deadline_ms: row.deadline_ms,
+            body: MessageBody::At(if planted(Fault::PointerLost) {
+                BodyAt { object: ObjectName::from("nowhere"), offset: 0, length: 0 }
+            } else {
+                self.body_of(one.entry)
+            }),
+        })
+    }
+
+    async fn send(&mut self, messages: Vec<Message>) -> Result<(), StoreError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        if !self.recalled {
+            recall(self.advancing.ports, &self.advancing.row.lane.class).await?;
+            self.recalled = true;
+        }
+        self.advancing.ports.intake.send(messages).await
+    }
+}

@@ -1,0 +1,162 @@
+//! The identifiers: each its own type, each with one printed spelling.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The text is not an identifier of the wanted kind.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a well-formed identifier")]
+pub struct MalformedId;
+
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 16]);
+
+        impl $name {
+            /// The printed form, without allocating a formatter.
+            pub fn text(&self) -> String {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                let mut out = String::with_capacity($prefix.len() + 32);
+                out.push_str($prefix);
+                for byte in self.0 {
+                    out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                    out.push(char::from(DIGITS[usize::from(byte & 15)]));
+                }
+                out
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.text())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.text())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MalformedId;
+
+            fn from_str(text: &str) -> Result<Self, MalformedId> {
+                let digits = text.strip_prefix($prefix).ok_or(MalformedId)?.as_bytes();
+                if digits.len() != 32 {
+                    return Err(MalformedId);
+                }
+                let mut out = [0_u8; 16];
+                for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+                    *byte = (nibble(pair[0])? << 4) | nibble(pair[1])?;
+                }
+                Ok(Self(out))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.text())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// One lower-case hexadecimal digit: an identifier has one spelling, so upper case is refused.
+fn nibble(digit: u8) -> Result<u8, MalformedId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(MalformedId),
+    }
+}
+
+hex_id!(
+    /// A job: `job_` and 32 hexadecimal digits.
+    JobId,
+    "job_"
+);
+hex_id!(
+    /// A submission: `sub_` and 32 hexadecimal digits, ascending with time (UUID version 7).
+    SubmissionId,
+    "sub_"
+);
+hex_id!(
+    /// One attempt of a caller to be answered: names who took an answer.
+    RequestId,
+    "req_"
+);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Who pays and whose data it is.
+    TenantId
+);
+text_id!(
+    /// Names the key used towards a provider; never the key itself.
+    CredentialId
+);
+text_id!(
+    /// The provider's name of an uploaded file.
+    FileId
+);
+text_id!(
+    /// The provider's name of a batch.
+    BatchId
+);
+text_id!(
+    /// The name of a stored object: path segments joined by `/`.
+    ObjectName
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = JobId([0xab; 16]);
+        assert_eq!(id.text().parse(), Ok(id));
+        for wrong in ["", "job_", "sub_abababababababababababababababab", &id.text().to_uppercase(), "job_é"] {
+            assert_eq!(wrong.parse::<JobId>(), Err(MalformedId), "{wrong}");
+        }
+    }
+}

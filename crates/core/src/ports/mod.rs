@@ -1,0 +1,97 @@
+//! What the domain needs from outside: one trait per noun, in core types only.
+//!
+//! Every port has a conformance suite in the testkit which all its implementations pass. Guarantees that all share:
+//! a call that returns `Err` may or may not have taken effect; a repeat of a conditional call with the same arguments
+//! is harmless; calls may run concurrently, and each item of a batched call is atomic by itself.
+
+mod backend;
+mod classes;
+mod clock;
+mod credentials;
+mod intake;
+mod jobs;
+mod keys;
+mod objects;
+mod submissions;
+mod usage;
+mod wake;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+pub use backend::{
+    Backend, BackendError, BatchPhase, BatchReport, CreateReply, Download, Marker, NewBatch, ProviderFile, Upload,
+};
+pub use classes::Classes;
+pub use clock::{Clock, Random};
+pub use credentials::Credentials;
+pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
+pub use jobs::{Created, JobIndex, JobSweep, Jobs, Page, Written};
+pub use keys::{KeyRecord, Keys};
+pub use objects::{ByteStream, ObjectWriter, Objects};
+pub use submissions::{SubmissionSweep, Submissions};
+pub use usage::{Usage, UsageRow};
+pub use wake::{Finished, Wake};
+
+use crate::class::Rule;
+use crate::timing::Timing;
+
+/// Why a store could not say what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is nothing of that name.
+    #[error("not found")]
+    NotFound,
+    /// Not now: the effect is unknown, and a repeat is right.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read.
+    #[error("stored data is corrupt: {0}")]
+    Corrupt(String),
+}
+
+/// Everything a flow may touch.
+#[derive(Clone)]
+pub struct Ports {
+    /// The rows of jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// The rows of submissions.
+    pub submissions: Arc<dyn Submissions>,
+    /// The rows of classes.
+    pub classes: Arc<dyn Classes>,
+    /// The intake queues.
+    pub intake: Arc<dyn Intake>,
+    /// The object store.
+    pub objects: Arc<dyn Objects>,
+    /// The backends by their configured names.
+    pub backends: BTreeMap<String, Arc<dyn Backend>>,
+    /// The keys towards providers.
+    pub credentials: Arc<dyn Credentials>,
+    /// The usage rows.
+    pub usage: Arc<dyn Usage>,
+    /// Who holds a call open and wants to hear of its end.
+    pub wake: Arc<dyn Wake>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Durations, and the classes by name.
+    pub settings: Arc<Settings>,
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Durations and limits of the protocol.
+    pub timing: Timing,
+    /// The classes and when each departs.
+    pub classes: BTreeMap<String, Rule>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

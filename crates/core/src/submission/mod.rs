@@ -1,0 +1,74 @@
+//! A submission: one unit sent to a backend, from the first claim to the last answer.
+
+pub mod line;
+pub mod manifest;
+mod size;
+mod state;
+mod step;
+
+use serde::{Deserialize, Serialize};
+
+pub use size::{Limits, LineCounts, Size};
+pub use state::{CancelReason, Creating, Ending, Event, IllegalTransition, Placed, Refusal, State, StateKind, next};
+pub use step::{Step, step};
+
+use crate::ids::{ObjectName, SubmissionId};
+use crate::lane::Lane;
+
+/// The row of one submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Ascending with time.
+    pub id: SubmissionId,
+    /// Raised by every write; the first stored version is 1.
+    pub version: u64,
+    /// Which jobs it may hold.
+    pub lane: Lane,
+    /// Where it stands.
+    pub state: State,
+    /// Unix milliseconds.
+    pub created_ms: u64,
+    /// What was sealed; none while it is open, and for ever if it was abandoned.
+    pub sealed: Option<Sealed>,
+}
+
+/// What sealing fixed for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The JSONL that is uploaded.
+    pub object: ObjectName,
+    /// Which job's line is where in it: see [`manifest`].
+    pub manifest: ObjectName,
+    /// SHA-256 of the manifest, in hexadecimal.
+    pub manifest_sha256: String,
+    /// Lines, bytes, tokens.
+    pub size: Size,
+    /// The latest deadline of its jobs, Unix milliseconds.
+    pub deadline_ms: u64,
+}
+
+impl Submission {
+    /// The row after an event, its version unchanged: the store raises it.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] where the state does not allow the event.
+    pub fn after(&self, event: Event) -> Result<Self, IllegalTransition> {
+        let sealed = match &event {
+            Event::Seal(sealed) => Some(sealed.clone()),
+            Event::Renew { .. }
+            | Event::Abandon
+            | Event::Upload
+            | Event::Create(_)
+            | Event::Postpone { .. }
+            | Event::Absent { .. }
+            | Event::Place(_)
+            | Event::Cancel(_)
+            | Event::End(_)
+            | Event::Retry { .. }
+            | Event::Choose { .. }
+            | Event::Collected { .. } => self.sealed.clone(),
+        };
+        let state = next(&self.state, event)?;
+        Ok(Self { state, sealed, ..self.clone() })
+    }
+}

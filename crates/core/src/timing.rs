@@ -1,0 +1,54 @@
+//! The durations and limits by which flows decide, in one place.
+
+/// Every duration in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    /// How often packer and poller run. Default 1 s locally.
+    pub tick_ms: u64,
+    /// How long a received message stays hidden from other receivers. Default 120 s.
+    pub visibility_ms: u64,
+    /// How long one receive waits for a message. Default 0: locally a message is visible at once.
+    pub receive_wait_ms: u64,
+    /// How long an open submission belongs to its packer without renewal. Default 60 s.
+    pub lease_ms: u64,
+    /// Deadline of one create call. Default 60 s.
+    pub create_timeout_ms: u64,
+    /// After a create's deadline, how long its batch may still turn up in the provider's list. Default 5 min;
+    /// at least time in flight + list lag + twice the clock skew.
+    pub create_grace_ms: u64,
+    /// Between the two listings that together say "no such batch". Default 30 s.
+    pub absent_gap_ms: u64,
+    /// Between two polls of one batch. Default 30 s.
+    pub poll_interval_ms: u64,
+    /// The provider's completion window. 24 h at OpenAI (Batch guide, read 2026-11-20).
+    pub window_ms: u64,
+    /// Past its window by this much a batch is cancelled; past it once more it is given up. Default 1 h.
+    pub margin_ms: u64,
+    /// The longest one try of a client may take, its pause included: 600 s SDK time-out + 120 s, the longest
+    /// `Retry-After` that an official SDK honours (openai 3.52.0, seen 2026-11-20).
+    pub longest_try_ms: u64,
+    /// How often a line may run in all. Default 3.
+    pub max_attempts: u32,
+    /// Downloads whose counts disagree are tried this often before what is there is taken. Default 10.
+    pub max_downloads: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            tick_ms: 1_000,
+            visibility_ms: 120_000,
+            receive_wait_ms: 0,
+            lease_ms: 60_000,
+            create_timeout_ms: 60_000,
+            create_grace_ms: 300_000,
+            absent_gap_ms: 30_000,
+            poll_interval_ms: 30_000,
+            window_ms: 86_400_000,
+            margin_ms: 3_600_000,
+            longest_try_ms: 720_000,
+            max_attempts: 3,
+            max_downloads: 10,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The ports on SQLite and files: one data directory on one machine.
+//!
+//! ```text
+//! DIR/offpeak.db   rows and messages (SQLite, write-ahead log, every commit synced)
+//! DIR/objects/     sealed submissions, manifests, results, large bodies
+//! DIR/incoming/    objects being written
+//! DIR/key          32 random bytes that seal callers' credentials; mode 0600
+//! DIR/lock         locked by the one process that serves
+//! ```
+//!
+//! All writes go through one thread that commits whatever waits in one transaction and only then answers: an answer
+//! means durable. The database is authoritative for everything but visibility timeouts and receipts of messages,
+//! which live in memory and die with the process.
+
+mod checkpoint;
+mod classes;
+mod clock;
+mod credentials;
+mod dictionary;
+mod directory;
+mod error;
+mod intake;
+mod jobs;
+mod keys;
+mod objects;
+mod random;
+mod readers;
+mod schema;
+mod snapshot;
+mod store;
+mod submissions;
+mod usage;
+mod writer;
+
+pub use classes::Classes;
+pub use clock::SystemClock;
+pub use credentials::Credentials;
+pub use error::OpenError;
+pub use intake::Intake;
+pub use jobs::Jobs;
+pub use keys::Keys;
+pub use objects::Objects;
+pub use random::SystemRandom;
+pub use snapshot::{Snapshot, Waiting};
+pub use store::{Options, Store};
+pub use submissions::Submissions;
+pub use usage::Usage;

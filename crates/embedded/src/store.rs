@@ -1,0 +1,199 @@
+//! Opening a data directory, and the ports that it gives.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use offpeak_core::ids::CredentialId;
+use offpeak_core::ports::StoreError;
+use rusqlite::Connection;
+use secrecy::SecretString;
+
+use crate::checkpoint::Checkpointer;
+use crate::credentials::{Credentials, SealingKey};
+use crate::directory::{Directory, at};
+use crate::error::OpenError;
+use crate::intake::Intake;
+use crate::readers::Readers;
+use crate::snapshot::Snapshot;
+use crate::writer::Writer;
+use crate::{Classes, Jobs, Keys, Objects, Submissions, Usage, schema};
+
+/// How a data directory is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The gateway's own keys towards providers, by name; they are never stored. Default none.
+    pub credentials: BTreeMap<CredentialId, SecretString>,
+    /// How long the writer waits for more to commit together, while several callers write at once. Default 1 ms; zero
+    /// commits at once.
+    pub gather: Duration,
+    /// Bytes of a page of a new database. Default 4,096.
+    pub page_bytes: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { credentials: BTreeMap::new(), gather: Duration::from_millis(1), page_bytes: 4_096 }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("gather", &self.gather).field("page_bytes", &self.page_bytes).finish_non_exhaustive()
+    }
+}
+
+/// An open data directory. Closing it (the last drop of it and of its ports) finishes what was begun.
+pub struct Store {
+    directory: Directory,
+    jobs: Arc<Jobs>,
+    submissions: Arc<Submissions>,
+    classes: Arc<Classes>,
+    intake: Arc<Intake>,
+    objects: Arc<Objects>,
+    usage: Arc<Usage>,
+    keys: Arc<Keys>,
+    credentials: Arc<Credentials>,
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens a directory to serve from it, creating or migrating it where needed. Blocks on files.
+    ///
+    /// # Errors
+    /// [`OpenError`]: in use by another server, written by a newer version, without its key, or not accessible.
+    pub fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        let directory = Directory::new(dir);
+        directory.create()?;
+        let lock = directory.lock()?;
+        let mut connection = connect(&directory, options.page_bytes)?;
+        let database = |source| OpenError::Database { path: directory.database(), source };
+        refuse_newer(&directory, &connection)?;
+        schema::migrate(&mut connection, schema::MIGRATIONS).map_err(database)?;
+        let sealed = connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM credentials)", (), |row| row.get::<_, bool>(0))
+            .map_err(database)?;
+        Objects::tidy(&directory.incoming()).map_err(|source| at(&directory.incoming(), source))?;
+        Self::assemble(directory, connection, options, Some(lock), !sealed)
+    }
+
+    /// Opens a directory beside the server that uses it, for reading and for changing keys. Blocks on files.
+    ///
+    /// # Errors
+    /// [`OpenError`]: no database there, another schema than this version's, or not accessible.
+    pub fn open_shared(dir: &Path) -> Result<Self, OpenError> {
+        let directory = Directory::new(dir);
+        if !directory.database().is_file() {
+            return Err(OpenError::Missing(dir.to_owned()));
+        }
+        let options = Options::default();
+        let connection = connect(&directory, options.page_bytes)?;
+        let found = refuse_newer(&directory, &connection)?;
+        if found < schema::latest() {
+            return Err(OpenError::Older { dir: dir.to_owned(), found });
+        }
+        Self::assemble(directory, connection, &options, None, false)
+    }
+
+    fn assemble(
+        directory: Directory,
+        mut connection: Connection,
+        options: &Options,
+        lock: Option<File>,
+        may_create_key: bool,
+    ) -> Result<Self, OpenError> {
+        let path = directory.database();
+        let database = |source| OpenError::Database { path: directory.database(), source };
+        let key = SealingKey::new(&directory.key_bytes(may_create_key)?);
+        let readers = Readers::open(&path).map_err(database)?;
+        let queues = crate::intake::queues(&connection).map_err(database)?;
+        let own = connect(&directory, options.page_bytes)?;
+        let checkpointer = Checkpointer::start(&mut connection, own).map_err(database)?;
+        let writer = Writer::start(connection, checkpointer, options.gather).map_err(|source| at(&path, source))?;
+        let writer = Arc::new(writer);
+        let objects = Arc::new(Objects::new(directory.objects(), directory.incoming()));
+        let (w, r) = (|| Arc::clone(&writer), || Arc::clone(&readers));
+        Ok(Self {
+            jobs: Arc::new(Jobs::new(w(), r())),
+            submissions: Arc::new(Submissions::new(w(), r())),
+            classes: Arc::new(Classes::new(w(), r())),
+            intake: Arc::new(Intake::new(w(), r(), Arc::clone(&objects), queues, lock.is_some())),
+            usage: Arc::new(Usage::new(w(), r())),
+            keys: Arc::new(Keys::new(w(), r())),
+            credentials: Arc::new(Credentials::new(w(), r(), key, options.credentials.clone())),
+            objects,
+            directory,
+            _lock: lock,
+        })
+    }
+
+    /// The rows of jobs.
+    pub fn jobs(&self) -> Arc<Jobs> {
+        Arc::clone(&self.jobs)
+    }
+
+    /// The rows of submissions.
+    pub fn submissions(&self) -> Arc<Submissions> {
+        Arc::clone(&self.submissions)
+    }
+
+    /// The rows of classes.
+    pub fn classes(&self) -> Arc<Classes> {
+        Arc::clone(&self.classes)
+    }
+
+    /// The intake queues.
+    pub fn intake(&self) -> Arc<Intake> {
+        Arc::clone(&self.intake)
+    }
+
+    /// The object store.
+    pub fn objects(&self) -> Arc<Objects> {
+        Arc::clone(&self.objects)
+    }
+
+    /// The usage rows.
+    pub fn usage(&self) -> Arc<Usage> {
+        Arc::clone(&self.usage)
+    }
+
+    /// The API keys of callers.
+    pub fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys)
+    }
+
+    /// The keys towards providers.
+    pub fn credentials(&self) -> Arc<Credentials> {
+        Arc::clone(&self.credentials)
+    }
+
+    /// Everything in the database as it is at this moment. Blocks briefly on files.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::take(&self.directory.database())
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("directory", &self.directory.path()).finish_non_exhaustive()
+    }
+}
+
+fn connect(directory: &Directory, page_bytes: u32) -> Result<Connection, OpenError> {
+    let path = directory.database();
+    schema::connect_writer(&path, page_bytes).map_err(|source| OpenError::Database { path, source })
+}
+
+/// The schema that is there, unless it is unknown to this version.
+fn refuse_newer(directory: &Directory, connection: &Connection) -> Result<i64, OpenError> {
+    let (dir, known) = (directory.path().to_owned(), schema::latest());
+    let found = schema::version(connection)
+        .map_err(|source| OpenError::Database { path: directory.database(), source })?;
+    if found > known { Err(OpenError::Newer { dir, found, known }) } else { Ok(found) }
+}

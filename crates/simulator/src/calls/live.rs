@@ -1,0 +1,59 @@
+//! The model endpoints, called one request at a time.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, header};
+use serde::Deserialize;
+
+use crate::Simulator;
+use crate::digest::digest;
+use crate::endpoint::Endpoint;
+use crate::refusal::Refusal;
+use crate::world::World;
+
+#[derive(Default, Deserialize)]
+struct Mode {
+    #[serde(default)]
+    stream: Option<bool>,
+}
+
+/// `POST` to `endpoint`.
+pub(crate) fn call(sim: &Simulator, endpoint: Endpoint, body: &Bytes) -> Result<Response, Refusal> {
+    let world = sim.world();
+    {
+        let mut counts = world.counts.lock();
+        counts.live_call(endpoint.path());
+        counts.bytes_in += body.len() as u64;
+    }
+    if world.strikes(|faults| faults.live_fail_rate).is_some() {
+        return Err(Refusal::server_error());
+    }
+    let body =
+        std::str::from_utf8(body).map_err(|_| Refusal::invalid("We could not parse the JSON body of your request."))?;
+    let digest = digest(&[endpoint.path().as_bytes(), body.as_bytes()]);
+    let mode: Mode = serde_json::from_str(body).unwrap_or_default();
+    if mode.stream == Some(true) {
+        let events = world.stream(endpoint, body, digest)?;
+        return Ok(streamed(&world, events));
+    }
+    let mut answer = Vec::new();
+    world.run(endpoint, body, digest, &mut answer)?;
+    Ok(whole(&world, answer))
+}
+
+fn whole(world: &World, answer: Vec<u8>) -> Response {
+    world.counts.lock().bytes_out += answer.len() as u64;
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (json, answer).into_response()
+}
+
+fn streamed(world: &World, events: Vec<Bytes>) -> Response {
+    world.counts.lock().bytes_out += events.iter().map(|event| event.len() as u64).sum::<u64>();
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))];
+    let events = stream::iter(events.into_iter().map(Ok::<_, Infallible>));
+    (kind, Body::from_stream(events)).into_response()
+}

@@ -1,0 +1,195 @@
+//! The promises of [`JobSweep`]. It walks whole stores, so each case wants a store of its own.
+
+use std::collections::BTreeSet;
+
+use offpeak_core::ids::JobId;
+use offpeak_core::job::{Event, Job, StateKind};
+use offpeak_core::ports::{Created, JobSweep, Jobs};
+
+use super::jobs::{advance, apply, put, row};
+use crate::samples::{CREATED_MS, Namespace, to};
+
+/// Makes each promise of the sweep of jobs a test. The factory gives `(Arc<dyn Jobs>, Arc<dyn JobSweep>, guard)`, each
+/// time over an empty store.
+#[macro_export]
+macro_rules! job_sweep_conformance {
+    ($factory:expr) => {
+        $crate::conformance_cases!(
+            job_sweep(jobs, sweep),
+            $factory,
+            [
+                open_rows_past_their_deadline_are_overdue,
+                final_rows_are_never_overdue,
+                overdue_keeps_its_limit,
+                old_final_rows_retire,
+                open_rows_never_retire,
+                retire_keeps_its_limit,
+                a_retired_id_may_be_taken_again,
+                every_row_is_counted_by_its_kind,
+                a_scan_visits_every_row_once,
+                a_scan_keeps_its_order,
+                an_empty_store_has_nothing_to_sweep,
+            ]
+        );
+    };
+}
+
+fn ids(jobs: &[Job]) -> BTreeSet<JobId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+/// Creates a row, and takes it to an end dated `at_ms`.
+async fn ended(jobs: &dyn Jobs, names: &Namespace, end: Event, at_ms: u64) -> Job {
+    let job = names.job();
+    put(jobs, &job).await;
+    let packed = advance(jobs, &job, Event::Claim(names.submission_id())).await;
+    let mut last = to(&packed, end);
+    last.at_ms = at_ms;
+    apply(jobs, last).await;
+    row(jobs, job.id).await
+}
+
+/// Queued and packed rows whose deadline is behind are overdue, others are not.
+pub async fn open_rows_past_their_deadline_are_overdue(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let now_ms = CREATED_MS + 10_000;
+    let by = |deadline_ms| Job { deadline_ms, ..names.rich_job() };
+    let (late, held, early) = (by(now_ms - 1), by(now_ms - 9_000), by(now_ms + 1));
+    for job in [&late, &held, &early] {
+        put(jobs, job).await;
+    }
+    let held = advance(jobs, &held, Event::Claim(names.submission_id())).await;
+    let mut overdue = sweep.overdue(now_ms, 100).await.unwrap();
+    overdue.sort_by_key(|job| job.deadline_ms);
+    assert_eq!(overdue, [held, late], "whole rows, queued and packed");
+}
+
+/// A deadline means nothing to a row that has ended.
+pub async fn final_rows_are_never_overdue(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    for end in [Event::Answer(names.answer()), Event::Fail(names.failure()), Event::Cancel, Event::Expire] {
+        ended(jobs, &names, end, CREATED_MS).await;
+    }
+    assert_eq!(sweep.overdue(u64::MAX >> 1, 100).await.unwrap(), []);
+}
+
+/// No more rows than asked for, and no fewer where there are enough.
+pub async fn overdue_keeps_its_limit(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let rows: Vec<Job> = (0..7).map(|n| Job { deadline_ms: CREATED_MS + n, ..names.job() }).collect();
+    jobs.create(rows.clone()).await.unwrap();
+    let some = sweep.overdue(CREATED_MS + 100, 3).await.unwrap();
+    assert_eq!(ids(&some).len(), 3);
+    let all = sweep.overdue(CREATED_MS + 100, 7).await.unwrap();
+    assert_eq!(ids(&all), ids(&rows));
+}
+
+/// Rows that ended before the time given go; those that ended then or later stay.
+pub async fn old_final_rows_retire(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let mut old = Vec::new();
+    for end in [Event::Answer(names.answer()), Event::Fail(names.failure()), Event::Cancel, Event::Expire] {
+        old.push(ended(jobs, &names, end, CREATED_MS + 4_999).await.id);
+    }
+    let young = ended(jobs, &names, Event::Cancel, CREATED_MS + 5_000).await;
+    assert_eq!(sweep.retire(CREATED_MS + 5_000, 100).await.unwrap(), 4);
+    assert_eq!(jobs.get(&old).await.unwrap(), [None, None, None, None]);
+    assert_eq!(row(jobs, young.id).await, young);
+    assert_eq!(sweep.retire(CREATED_MS + 5_000, 100).await.unwrap(), 0, "nothing is left to retire");
+}
+
+/// Nobody's open row is deleted, however old.
+pub async fn open_rows_never_retire(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let (queued, packed) = (names.job(), Job { created_ms: 0, deadline_ms: 1, ..names.job() });
+    put(jobs, &queued).await;
+    put(jobs, &packed).await;
+    let packed = advance(jobs, &packed, Event::Claim(names.submission_id())).await;
+    assert_eq!(sweep.retire(u64::MAX >> 1, 100).await.unwrap(), 0);
+    assert_eq!(jobs.get(&[queued.id, packed.id]).await.unwrap(), [Some(queued), Some(packed)]);
+}
+
+/// A call deletes no more than asked, says how many, and repeats reach the end.
+pub async fn retire_keeps_its_limit(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    for _ in 0..5 {
+        ended(jobs, &names, Event::Expire, CREATED_MS).await;
+    }
+    for (gone, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
+        assert_eq!(sweep.retire(CREATED_MS + 1, 2).await.unwrap(), gone);
+        assert_eq!(sweep.scan(None, 100).await.unwrap().len(), left);
+    }
+}
+
+/// Retiring leaves nothing that would refuse a new row.
+pub async fn a_retired_id_may_be_taken_again(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let old = ended(jobs, &names, Event::Answer(names.answer()), CREATED_MS).await;
+    assert_eq!(sweep.retire(CREATED_MS + 1, 10).await.unwrap(), 1);
+    let again = Job { id: old.id, ..names.job() };
+    assert_eq!(jobs.create(vec![again.clone()]).await.unwrap(), [Created::New]);
+    assert_eq!(row(jobs, old.id).await, again);
+}
+
+/// Every row counts once, in the state that it is in.
+pub async fn every_row_is_counted_by_its_kind(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    for _ in 0..3 {
+        put(jobs, &names.job()).await;
+    }
+    for _ in 0..2 {
+        let job = names.job();
+        put(jobs, &job).await;
+        advance(jobs, &job, Event::Claim(names.submission_id())).await;
+    }
+    let ends = [Event::Answer(names.answer()), Event::Fail(names.failure()), Event::Cancel, Event::Cancel];
+    for end in ends {
+        ended(jobs, &names, end, CREATED_MS).await;
+    }
+    let counts = sweep.counts().await.unwrap();
+    let of = |kind| counts.iter().filter(|(one, _)| *one == kind).map(|(_, count)| count).sum::<u64>();
+    assert_eq!(StateKind::ALL.map(of), [3, 2, 1, 1, 2, 0], "{counts:?}");
+}
+
+/// Pages of a scan hold every row once, whole, whatever its state.
+pub async fn a_scan_visits_every_row_once(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let mut rows = Vec::new();
+    for n in 0..10 {
+        let job = Job { created_ms: CREATED_MS + 100 - n, ..names.rich_job() };
+        put(jobs, &job).await;
+        rows.push(if n % 3 == 0 { advance(jobs, &job, Event::Cancel).await } else { job });
+    }
+    let mut walked: Vec<Job> = Vec::new();
+    loop {
+        let page = sweep.scan(walked.last().map(|job| job.id), 4).await.unwrap();
+        assert!(page.len() <= 4, "at most 4 rows a page");
+        if page.is_empty() {
+            break;
+        }
+        walked.extend(page);
+    }
+    walked.sort_by_key(|job| job.id);
+    assert_eq!(walked, rows);
+}
+
+/// The order is the same each time, also after rows have changed.
+pub async fn a_scan_keeps_its_order(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let rows: Vec<Job> = (0..6).map(|_| names.job()).collect();
+    jobs.create(rows.clone()).await.unwrap();
+    let order = async || -> Vec<JobId> { sweep.scan(None, 100).await.unwrap().iter().map(|job| job.id).collect() };
+    let before = order().await;
+    for job in rows.iter().rev().take(3) {
+        advance(jobs, job, Event::Expire).await;
+    }
+    assert_eq!(order().await, before);
+}
+
+/// Nothing there is no error.
+pub async fn an_empty_store_has_nothing_to_sweep(_: &dyn Jobs, sweep: &dyn JobSweep) {
+    assert_eq!(sweep.overdue(u64::MAX >> 1, 10).await.unwrap(), []);
+    assert_eq!(sweep.retire(u64::MAX >> 1, 10).await.unwrap(), 0);
+    assert_eq!(sweep.scan(None, 10).await.unwrap(), []);
+    assert!(sweep.counts().await.unwrap().iter().all(|(_, count)| *count == 0));
+}

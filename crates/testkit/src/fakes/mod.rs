@@ -1,0 +1,96 @@
+//! The ports in memory: clones share their state, and equal inputs give equal outcomes.
+//!
+//! They pass the suites of [`crate::conformance`], and they are where the faults that a store can have are planted.
+
+mod classes;
+mod clock;
+mod credentials;
+mod intake;
+mod jobs;
+mod keys;
+mod objects;
+mod random;
+mod submissions;
+mod usage;
+mod wake;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use offpeak_core::ports::{Backend, Ports, Settings};
+
+pub use classes::Classes;
+pub use clock::TokioClock;
+pub use credentials::Credentials;
+pub use intake::Intake;
+pub use jobs::Jobs;
+pub use keys::Keys;
+pub use objects::Objects;
+pub use random::Random;
+pub use submissions::Submissions;
+pub use usage::Usage;
+pub use wake::Wake;
+
+/// One of each, made for each other.
+#[derive(Debug, Clone)]
+pub struct Fakes {
+    /// The rows of jobs.
+    pub jobs: Jobs,
+    /// The rows of submissions.
+    pub submissions: Submissions,
+    /// The rows of classes.
+    pub classes: Classes,
+    /// The intake queues.
+    pub intake: Intake,
+    /// The object store.
+    pub objects: Objects,
+    /// The usage rows.
+    pub usage: Usage,
+    /// The keys towards providers.
+    pub credentials: Credentials,
+    /// The keys of callers.
+    pub keys: Keys,
+    /// Who was woken.
+    pub wake: Wake,
+    /// Time, by which queues hide and objects are dated.
+    pub clock: TokioClock,
+    /// Randomness.
+    pub random: Random,
+}
+
+impl Fakes {
+    /// Empty stores that live by `clock`.
+    pub fn new(clock: &TokioClock, seed: u64) -> Self {
+        Self {
+            jobs: Jobs::default(),
+            submissions: Submissions::default(),
+            classes: Classes::default(),
+            intake: Intake::new(Arc::new(clock.clone())),
+            objects: Objects::new(Arc::new(clock.clone())),
+            usage: Usage::default(),
+            credentials: Credentials::default(),
+            keys: Keys::default(),
+            wake: Wake::default(),
+            clock: clock.clone(),
+            random: Random::seeded(seed),
+        }
+    }
+
+    /// Everything that a flow may touch, over these stores.
+    pub fn ports(&self, backends: BTreeMap<String, Arc<dyn Backend>>, settings: Settings) -> Ports {
+        Ports {
+            jobs: Arc::new(self.jobs.clone()),
+            submissions: Arc::new(self.submissions.clone()),
+            classes: Arc::new(self.classes.clone()),
+            intake: Arc::new(self.intake.clone()),
+            objects: Arc::new(self.objects.clone()),
+            backends,
+            credentials: Arc::new(self.credentials.clone()),
+            usage: Arc::new(self.usage.clone()),
+            wake: Arc::new(self.wake.clone()),
+            clock: Arc::new(self.clock.clone()),
+            random: Arc::new(self.random.clone()),
+            settings: Arc::new(settings),
+        }
+    }
+}

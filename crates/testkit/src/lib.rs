@@ -1,0 +1,8 @@
+//! Fakes, conformance suites, a scripted provider and decorators that lose replies; never in a deployed binary.
+//!
+//! `fakes` are the ports in memory, `conformance` says what every implementation of a port must promise, `provider`
+//! is a Batch API that follows a script, and `chaos` stands between a flow and any port.
+
+pub mod conformance;
+pub mod fakes;
+pub mod samples;
