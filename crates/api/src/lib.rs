@@ -1,1 +1,53 @@
-//! Placeholder.
+//! The front door: one axum [`Router`] for the local binary and for Lambda alike.
+//!
+//! A request is authenticated ([`caller`]), read and routed ([`intake`]), made a job by the accept flow, and answered
+//! as its caller chose to wait ([`waiting`]). What is no job is relayed ([`relay`]).
+
+mod answer;
+mod caller;
+mod error;
+mod gateway;
+mod headers;
+mod health;
+mod intake;
+mod jobs;
+mod models;
+mod relay;
+mod route;
+mod stats;
+mod stream;
+mod waiters;
+mod waiting;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use offpeak_core::endpoint::Endpoint;
+
+pub use caller::{Auth, own_credential};
+pub use gateway::{Abilities, Gateway, Rules};
+pub use relay::{Relay, RelayError};
+pub use route::{Pattern, Route, Routes};
+pub use waiters::Waiters;
+
+/// The front door's routes over a gateway.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    let mut router = Router::new();
+    for endpoint in Endpoint::ALL {
+        router = router.route(endpoint.path(), post(move |state, request| intake::create(state, endpoint, request)));
+    }
+    router
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", get(jobs::show))
+        .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/v1/jobs/{id}/result", get(jobs::result))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::show))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/stats", get(health::stats))
+        .fallback(relay::relay)
+        .method_not_allowed_fallback(relay::relay)
+        .with_state(gateway)
+}

@@ -116,8 +116,8 @@ impl Words {
         if let Some(lane) = self.lanes.get(&number) {
             return Ok(Lane::clone(lane));
         }
-        let mut find =
-            connection.prepare_cached("SELECT credential, provider, endpoint, model, class FROM lanes WHERE id = ?1")?;
+        let mut find = connection
+            .prepare_cached("SELECT credential, provider, endpoint, model, class FROM lanes WHERE id = ?1")?;
         let mut rows = find.query([number])?;
         let row = rows.next()?.ok_or(Fault::Garbled("a row names a lane that is not there"))?;
         let endpoint = Endpoint::from_path(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?);

@@ -64,16 +64,22 @@ impl Directory {
     /// The key; made if `may_create` and there is none.
     pub(crate) fn key_bytes(&self, may_create: bool) -> Result<SecretSlice<u8>, OpenError> {
         let path = self.key();
-        let odd = |reason| OpenError::Key { path: path.clone(), reason };
         match fs::read(&path) {
             Ok(bytes) if bytes.len() == KEY_BYTES => Ok(SecretSlice::from(bytes)),
-            Ok(_) => Err(odd("is not a key of 32 bytes")),
+            Ok(_) => Err(self.odd_key()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && may_create => {
                 self.make_key().map_err(|source| at(&path, source))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(odd("the key file is missing")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(OpenError::Key { path, reason: "the key file is missing" })
+            }
             Err(source) => Err(at(&path, source)),
         }
+    }
+
+    /// The file is there and is no key.
+    pub(crate) fn odd_key(&self) -> OpenError {
+        OpenError::Key { path: self.key(), reason: "is not a key of 32 bytes" }
     }
 
     /// Written aside and renamed, so that a crash leaves a whole key or none.

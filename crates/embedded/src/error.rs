@@ -100,7 +100,10 @@ fn is_corrupt(error: &rusqlite::Error) -> bool {
         E::SqliteFailure(failure, _) => matches!(failure.code, C::DatabaseCorrupt | C::NotADatabase),
         error => matches!(
             error,
-            E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) | E::IntegralValueOutOfRange(..) | E::Utf8Error(..)
+            E::FromSqlConversionFailure(..)
+                | E::InvalidColumnType(..)
+                | E::IntegralValueOutOfRange(..)
+                | E::Utf8Error(..)
         ),
     }
 }

@@ -19,6 +19,7 @@ mod credentials;
 mod dictionary;
 mod directory;
 mod error;
+mod hex;
 mod intake;
 mod jobs;
 mod keys;

@@ -39,7 +39,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn open(database: &Path) -> Result<Arc<Self>, rusqlite::Error> {
-        let some = || (0..EACH).map(|_| Reader::open(database).map(Mutex::new)).collect();
+        let some = || (0..EACH).map(|_| Reader::open(database).map(Mutex::new)).collect::<Result<_, _>>();
         Ok(Arc::new(Self { points: some()?, scans: some()?, turn: AtomicUsize::new(0) }))
     }
 

@@ -42,7 +42,10 @@ impl Default for Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("gather", &self.gather).field("page_bytes", &self.page_bytes).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("gather", &self.gather)
+            .field("page_bytes", &self.page_bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,7 +60,6 @@ pub struct Store {
     usage: Arc<Usage>,
     keys: Arc<Keys>,
     credentials: Arc<Credentials>,
-    _lock: Option<File>,
 }
 
 impl Store {
@@ -107,26 +109,26 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let path = directory.database();
         let database = |source| OpenError::Database { path: directory.database(), source };
-        let key = SealingKey::new(&directory.key_bytes(may_create_key)?);
+        let key = SealingKey::new(&directory.key_bytes(may_create_key)?).map_err(|_| directory.odd_key())?;
         let readers = Readers::open(&path).map_err(database)?;
         let queues = crate::intake::queues(&connection).map_err(database)?;
         let own = connect(&directory, options.page_bytes)?;
         let checkpointer = Checkpointer::start(&mut connection, own).map_err(database)?;
-        let writer = Writer::start(connection, checkpointer, options.gather).map_err(|source| at(&path, source))?;
-        let writer = Arc::new(writer);
+        let serving = lock.is_some();
+        let writer = Writer::start(connection, checkpointer, options.gather, lock);
+        let writer = Arc::new(writer.map_err(|source| at(&path, source))?);
         let objects = Arc::new(Objects::new(directory.objects(), directory.incoming()));
         let (w, r) = (|| Arc::clone(&writer), || Arc::clone(&readers));
         Ok(Self {
             jobs: Arc::new(Jobs::new(w(), r())),
             submissions: Arc::new(Submissions::new(w(), r())),
             classes: Arc::new(Classes::new(w(), r())),
-            intake: Arc::new(Intake::new(w(), r(), Arc::clone(&objects), queues, lock.is_some())),
+            intake: Arc::new(Intake::new(w(), r(), Arc::clone(&objects), queues, serving)),
             usage: Arc::new(Usage::new(w(), r())),
             keys: Arc::new(Keys::new(w(), r())),
             credentials: Arc::new(Credentials::new(w(), r(), key, options.credentials.clone())),
             objects,
             directory,
-            _lock: lock,
         })
     }
 
@@ -193,7 +195,7 @@ fn connect(directory: &Directory, page_bytes: u32) -> Result<Connection, OpenErr
 /// The schema that is there, unless it is unknown to this version.
 fn refuse_newer(directory: &Directory, connection: &Connection) -> Result<i64, OpenError> {
     let (dir, known) = (directory.path().to_owned(), schema::latest());
-    let found = schema::version(connection)
-        .map_err(|source| OpenError::Database { path: directory.database(), source })?;
+    let found =
+        schema::version(connection).map_err(|source| OpenError::Database { path: directory.database(), source })?;
     if found > known { Err(OpenError::Newer { dir, found, known }) } else { Ok(found) }
 }

@@ -9,6 +9,7 @@
 //! of the group answers [`StoreError::Unavailable`].
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::checkpoint::Checkpointer;
 use crate::dictionary::Dictionary;
 use crate::error::Fault;
+use crate::intake::Places;
 
 /// Items in one transaction, so that nobody waits for long.
 const GROUP_ITEMS: usize = 2_000;
@@ -29,6 +31,7 @@ const GROUP_ITEMS: usize = 2_000;
 pub(crate) struct Session {
     pub(crate) connection: Connection,
     pub(crate) dictionary: Dictionary,
+    pub(crate) places: Places,
 }
 
 /// A write on its way.
@@ -87,6 +90,8 @@ struct Shared {
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Nobody else may serve while anything here can still write.
+    _lock: Option<File>,
 }
 
 impl Writer {
@@ -95,14 +100,15 @@ impl Writer {
         connection: Connection,
         checkpointer: Checkpointer,
         gather: Duration,
+        lock: Option<File>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let session = Session { connection, dictionary: Dictionary::default() };
+        let session = Session { connection, dictionary: Dictionary::default(), places: Places::default() };
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("offpeak-writer".to_owned())
             .spawn(move || serve(&theirs, session, checkpointer, gather))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Some(thread), _lock: lock })
     }
 
     /// Runs `work` in the next transaction and answers once that is durable. The work is done even if the caller

@@ -3,7 +3,6 @@
 //! The lifecycle moves it forward; a caller can only wish for its cancellation. Both write under one lock, so that a batch
 //! that is being cancelled ends `cancelled` whatever its lifecycle was about to write.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -12,40 +11,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::unix_now;
 use crate::endpoint::Endpoint;
+use crate::order::{Fate, Order};
 use crate::refusal::Refusal;
 use crate::validation::Input;
 use crate::wire::{BatchError, BatchObject, BatchUsage, ErrorList, RequestCounts, Status};
-use crate::world::{Metadata, World};
+use crate::world::World;
 
 /// Seconds from creation within which a provider promises to be done.
 const WINDOW_S: u64 = 24 * 3600;
-
-/// What was decided for a batch when it was created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It takes its course.
-    Complete,
-    /// It fails although its input is sound.
-    Fail,
-    /// It fails because too many tokens wait already.
-    TokenLimit,
-    /// It expires with half of its lines done.
-    Expire,
-    /// It stays in progress until it is cancelled.
-    Stuck,
-}
-
-/// What a caller ordered.
-pub(crate) struct Order {
-    /// The endpoint of all lines.
-    pub(crate) endpoint: Endpoint,
-    /// The file of the lines.
-    pub(crate) input_file_id: String,
-    /// What the caller wants to find in it again.
-    pub(crate) metadata: Option<Metadata>,
-    /// Seconds that its output files are kept.
-    pub(crate) output_lifetime_s: u64,
-}
 
 /// What has come of a batch's lines.
 #[derive(Default)]
@@ -245,30 +218,5 @@ impl Batch {
             write(object);
         }
         self.settled.send_replace(true);
-    }
-}
-
-impl World {
-    /// Creates the batch that `order` asks for and deals it its fate.
-    pub(crate) fn create_batch(&self, order: Order) -> Arc<Batch> {
-        let fate = if self.due(|faults| &mut faults.token_limit_batches) {
-            Fate::TokenLimit
-        } else if self.due(|faults| &mut faults.fail_batches) {
-            Fate::Fail
-        } else if self.due(|faults| &mut faults.expire_batches) {
-            Fate::Expire
-        } else if self.due(|faults| &mut faults.stuck_batches) {
-            Fate::Stuck
-        } else {
-            Fate::Complete
-        };
-        let number = {
-            let mut counts = self.counts.lock();
-            counts.batches_created += 1;
-            counts.batches_created
-        };
-        let batch = Arc::new(Batch::new(self, order, fate, number));
-        self.batches.lock().insert(batch.id.clone(), Arc::clone(&batch));
-        batch
     }
 }

@@ -22,6 +22,7 @@ mod ledger;
 mod lifecycle;
 mod model;
 mod options;
+mod order;
 mod refusal;
 mod routes;
 mod server;

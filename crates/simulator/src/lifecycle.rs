@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use crate::batch::{Batch, Fate, Harvest};
+use crate::batch::{Batch, Harvest};
 use crate::execution::{self, Share};
-use crate::validation::{self, Input};
+use crate::order::Fate;
+use crate::validation::{self, Input, fault};
 use crate::wire::{BatchError, Status};
 use crate::world::{NewFile, World};
 
@@ -23,14 +24,18 @@ use crate::world::{NewFile, World};
 pub(crate) async fn live(world: Arc<World>, batch: Arc<Batch>) {
     let checked = check(&world, &batch).await;
     batch.work(1).await;
-    if batch.is_cancelled() {
-        batch.wind_down().await;
-        return batch.finish(Status::Completed, Harvest::default());
+    match checked {
+        _ if batch.is_cancelled() => {
+            batch.wind_down().await;
+            batch.finish(Status::Completed, Harvest::default());
+        }
+        Ok(input) => process(&world, &batch, input).await,
+        Err(errors) => batch.fail(errors),
     }
-    let input = match checked {
-        Ok(input) => input,
-        Err(errors) => return batch.fail(errors),
-    };
+}
+
+/// Leads a batch with a sound input to its end.
+async fn process(world: &Arc<World>, batch: &Arc<Batch>, input: Input) {
     batch.start(&input);
     match batch.fate {
         Fate::Stuck => batch.stay().await,
@@ -45,7 +50,7 @@ pub(crate) async fn live(world: Arc<World>, batch: Arc<Batch>) {
         batch.finalize();
         (Share::All, Status::Completed)
     };
-    let harvest = execute(&world, &batch, input, share).await;
+    let harvest = execute(world, batch, input, share).await;
     if batch.is_cancelled() {
         batch.wind_down().await;
     } else if share == Share::All {
@@ -57,23 +62,23 @@ pub(crate) async fn live(world: Arc<World>, batch: Arc<Batch>) {
 /// Validates the input file.
 async fn check(world: &Arc<World>, batch: &Arc<Batch>) -> Result<Input, Vec<BatchError>> {
     let Some(file) = world.files.lock().get(&batch.input_file_id) else {
-        return Err(vec![validation::unknown_file(&batch.input_file_id)]);
+        return Err(vec![fault::unknown_file(&batch.input_file_id)]);
     };
     let (endpoint, max_lines) = (batch.endpoint, world.options.max_lines);
     let checked = spawn_blocking(move || validation::check(file.content.clone(), endpoint, max_lines)).await;
-    let checked = checked.unwrap_or_else(|_| Err(vec![validation::broken()]));
+    let checked = checked.unwrap_or_else(|_| Err(vec![fault::broken()]));
     let mut counts = world.counts.lock();
     match checked {
         Ok(input) => {
             counts.largest_batch_lines = counts.largest_batch_lines.max(input.lines.len() as u64);
             match batch.fate {
-                Fate::Fail => Err(vec![validation::broken()]),
-                Fate::TokenLimit => Err(vec![validation::token_limit(input.model.as_deref())]),
+                Fate::Fail => Err(vec![fault::broken()]),
+                Fate::TokenLimit => Err(vec![fault::token_limit(input.model.as_deref())]),
                 Fate::Complete | Fate::Expire | Fate::Stuck => Ok(input),
             }
         }
         Err(errors) => {
-            let mixed = errors.iter().any(|error| error.code == validation::MISMATCHED_MODEL);
+            let mixed = errors.iter().any(|error| error.code == fault::MISMATCHED_MODEL);
             counts.mixed_model_batches += u64::from(mixed);
             Err(errors)
         }

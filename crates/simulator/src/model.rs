@@ -78,6 +78,7 @@ struct PromptDetails {
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those on the wire")]
 struct CompletionDetails {
     reasoning_tokens: u64,
     audio_tokens: u64,

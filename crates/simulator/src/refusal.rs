@@ -34,7 +34,6 @@ impl Refusal {
     /// An error of `status`, its type the one that belongs to the status.
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
         let kind = match status {
-            401 => "authentication_error",
             429 => "requests",
             500.. => "server_error",
             _ => "invalid_request_error",

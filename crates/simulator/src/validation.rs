@@ -1,5 +1,7 @@
 //! Checking a batch's input, line by line, before any of it runs.
 
+pub(crate) mod fault;
+
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -7,11 +9,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::fault::{Fault, MISMATCHED_MODEL, whole};
 use crate::endpoint::Endpoint;
 use crate::wire::BatchError;
-
-/// Code of a line whose model is not that of the lines before.
-pub(crate) const MISMATCHED_MODEL: &str = "mismatched_model";
 
 /// Errors that one batch reports at most.
 const MAX_ERRORS: usize = 1_000;
@@ -58,13 +58,6 @@ struct WireBody<'a> {
     prompt: Option<&'a RawValue>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
-}
-
-/// What is wrong with a line.
-struct Fault {
-    code: &'static str,
-    param: Option<String>,
-    message: String,
 }
 
 struct Check<'a> {
@@ -200,44 +193,4 @@ impl<'a> Check<'a> {
         let start = part.as_ptr().addr() - self.content.as_ptr().addr();
         start..start + part.len()
     }
-}
-
-impl Fault {
-    fn new(code: &'static str, param: Option<&str>, message: impl Into<String>) -> Self {
-        Self { code, param: param.map(str::to_owned), message: message.into() }
-    }
-
-    fn missing(param: &'static str) -> Self {
-        Self::new("missing_required_parameter", Some(param), format!("Missing required parameter: '{param}'."))
-    }
-
-    fn on(self, line: usize) -> BatchError {
-        BatchError { code: self.code, message: self.message, param: self.param, line: Some(line) }
-    }
-}
-
-/// An error of the batch as a whole.
-fn whole(code: &'static str, param: Option<&str>, message: &str) -> BatchError {
-    BatchError { code, message: message.to_owned(), param: param.map(str::to_owned), line: None }
-}
-
-/// The error of a file that does not exist.
-pub(crate) fn unknown_file(id: &str) -> BatchError {
-    let message = format!("Cannot find file {id}, or organization org-simulator does not have access to it.");
-    whole("invalid_request", Some("file_id"), &message)
-}
-
-/// The error of a batch that fails because a fault says so.
-pub(crate) fn broken() -> BatchError {
-    whole("server_error", None, "The batch could not be validated.")
-}
-
-/// The error of a batch for which no room is left among the tokens that wait.
-pub(crate) fn token_limit(model: Option<&str>) -> BatchError {
-    let model = model.unwrap_or("the model");
-    let message = format!(
-        "Enqueued token limit reached for {model} in organization org-simulator. Limit: 900,000 enqueued tokens. \
-         Please try again once some in_progress batches have been completed."
-    );
-    whole("token_limit_exceeded", None, &message)
 }

@@ -1,6 +1,5 @@
 //! Everything that a reset forgets: files, batches, faults and counts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -197,6 +196,3 @@ impl World {
         counts
     }
 }
-
-/// Key and value pairs that a batch carries.
-pub(crate) type Metadata = BTreeMap<String, String>;

@@ -10,9 +10,7 @@ use offpeak_core::ids::{BatchId, CredentialId, FileId, JobId, ObjectName, Reques
 use offpeak_core::job::{self, Answer, BodyAt, Event, Failure, Handed, Job, Joins, Request, Transition, Usage};
 use offpeak_core::lane::Lane;
 use offpeak_core::ports::{Message, MessageBody, ProviderFile};
-use offpeak_core::submission::{
-    CancelReason, Creating, Ending, Placed, Refusal, Sealed, Size, State, Submission,
-};
+use offpeak_core::submission::{CancelReason, Creating, Ending, Placed, Refusal, Sealed, Size, State, Submission};
 
 /// 2026-01-01 00:00:00 UTC in Unix milliseconds: when every sample was made.
 pub const CREATED_MS: u64 = 1_767_225_600_000;
@@ -163,8 +161,7 @@ impl Namespace {
     /// Every state of a submission that something is owed to, with a value in every field that may be empty.
     pub fn owed_states(&self) -> Vec<State> {
         let file = || Some(FileId::from("file-1"));
-        let creating =
-            Creating { file: "file-1".into(), attempt: 2, since_ms: 3, deadline_ms: 4, absent_ms: Some(5) };
+        let creating = Creating { file: "file-1".into(), attempt: 2, since_ms: 3, deadline_ms: 4, absent_ms: Some(5) };
         let placed = Placed {
             batch: BatchId::from("batch_1"),
             file: "file-1".into(),
@@ -172,8 +169,13 @@ impl Namespace {
             intended_ms: 5,
             suspect: true,
         };
-        let refusal =
-            Refusal { status: 400, code: "invalid".to_owned(), message: "No \"good\".".to_owned(), passing: true };
+        let refusal = Refusal {
+            status: 400,
+            code: "invalid".to_owned(),
+            message: "No \"good\".".to_owned(),
+            passing: true,
+            lines: vec![3, 7],
+        };
         let files = vec![
             ProviderFile { id: "file-2".into(), lines: Some(9) },
             ProviderFile { id: "file-3".into(), lines: None },
@@ -184,8 +186,8 @@ impl Namespace {
             State::Open { owner: self.request_id(), lease_until_ms: 1 },
             State::Sealed,
             State::Uploading,
-            State::Waiting { until_ms: 2, file: file(), tries: 3 },
-            State::Waiting { until_ms: 2, file: None, tries: 1 },
+            State::Waiting { until_ms: 2, file: file() },
+            State::Waiting { until_ms: 2, file: None },
             State::Creating(creating),
             State::Submitted(placed.clone()),
             State::Cancelling(placed, CancelReason::Overdue),

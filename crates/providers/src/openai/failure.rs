@@ -49,6 +49,7 @@ impl Failure {
             code: "invalid_api_key".to_owned(),
             message: "The key has characters that no header may have.".to_owned(),
             passing: false,
+            lines: Vec::new(),
         }
     }
 }
@@ -86,7 +87,7 @@ pub(super) fn refusal(status: u16, fault: Fault, key: &str) -> Refusal {
         message = message.replace(key, "[key]");
     }
     let message = message.chars().take(MESSAGE).collect();
-    Refusal { status, passing: status == 402 || is_passing(&code), code, message }
+    Refusal { status, passing: status == 402 || is_passing(&code), code, message, lines: fault.lines }
 }
 
 /// Whether the same lines may be accepted once a quota has room, a bill is paid, or the provider has recovered.

@@ -80,7 +80,8 @@ impl<'a> Search<'a> {
     }
 
     fn matches(&self, batch: &Batch) -> bool {
-        batch.submission() == Some(&self.submission) || batch.input_file_id.as_deref() == Some(self.marker.file.as_str())
+        batch.submission() == Some(&self.submission)
+            || batch.input_file_id.as_deref() == Some(self.marker.file.as_str())
     }
 
     /// Whether what follows is too old. Only a page that is sorted newest first can say so.

@@ -59,8 +59,8 @@ impl Config {
             base_url: base_url.into(),
             limits: Limits::OPENAI,
             connect_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(60),
-            upload_timeout: Duration::from_secs(900),
+            answer_timeout: Duration::from_mins(1),
+            upload_timeout: Duration::from_mins(15),
             repeats: 3,
             pause: Duration::from_millis(500),
         }

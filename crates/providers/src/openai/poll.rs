@@ -1,5 +1,6 @@
 //! Where a batch stands, and the wish that it stop.
 
+use http::header::CONTENT_LENGTH;
 use offpeak_core::ids::{BatchId, FileId};
 use offpeak_core::ports::{BatchPhase, BatchReport, ProviderFile};
 use offpeak_core::submission::LineCounts;
@@ -31,7 +32,8 @@ pub(super) async fn cancel(backend: &Backend, key: &SecretString, batch: &BatchI
         .retry
         .run(|| async {
             let request = backend.caller.read(Method::POST, &path, &[]).timeout(backend.caller.answer_timeout());
-            send(request, key).await.map(drop)
+            // hyper says nothing for an empty body, and some servers then answer 411.
+            send(request.header(CONTENT_LENGTH, 0), key).await.map(drop)
         })
         .await;
     match cancelled {

@@ -3,14 +3,14 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::failure::Failure;
 
 /// A wish to wait longer than this is the caller's to obey, not ours to sleep through.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Pauses double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
@@ -68,19 +68,13 @@ impl Retry {
 /// Milliseconds that an answer asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date. A date counts
 /// from the answer's own `Date`, so that clocks need not agree.
 pub(super) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
-    let text = |name: &http::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    if let Some(wait) = headers.get("retry-after-ms").and_then(|value| value.to_str().ok()) {
-        if let Some(wait_ms) = scaled(wait.trim(), 1.0) {
-            return Some(wait_ms);
-        }
-    }
-    let wait = text(&RETRY_AFTER)?;
-    if let Some(wait_ms) = scaled(wait, 1000.0) {
-        return Some(wait_ms);
-    }
-    let instant = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
-    let wait = instant(wait)?.as_millisecond() - instant(text(&DATE)?)?.as_millisecond();
-    u64::try_from(wait).ok()
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let ms = text(&HeaderName::from_static("retry-after-ms")).and_then(|wait| scaled(wait, 1.0));
+    ms.or_else(|| scaled(text(&RETRY_AFTER)?, 1000.0)).or_else(|| {
+        let instant = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
+        let wait = instant(text(&RETRY_AFTER)?)?.as_millisecond() - instant(text(&DATE)?)?.as_millisecond();
+        u64::try_from(wait).ok()
+    })
 }
 
 fn scaled(text: &str, to_ms: f64) -> Option<u64> {

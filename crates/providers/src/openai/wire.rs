@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Our key in a batch's metadata.
 pub(super) const MARKER: &str = "offpeak_submission";
 
+/// Lines at fault that are kept: the port's most.
+const LINES: usize = 100;
+
 /// The body of `POST /batches`.
 #[derive(Debug, Serialize)]
 pub(super) struct CreateBatch<'a> {
@@ -52,6 +55,8 @@ pub(super) struct Batch {
 pub(super) struct Fault {
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
+    /// From 1.
+    pub(super) lines: Vec<u64>,
 }
 
 impl Batch {
@@ -65,14 +70,16 @@ impl Batch {
         number(self.request_counts.get(name)?)
     }
 
-    /// The first of its errors: OpenAI has `errors.data`, others a bare list, an object or a sentence.
+    /// The first of its errors, with the lines that all of them name: OpenAI has `errors.data`, others a bare list, an
+    /// object or a sentence.
     pub(super) fn fault(&self) -> Fault {
         let data = self.errors.get("data").unwrap_or(&self.errors);
-        match data.as_array().and_then(|all| all.first()) {
-            Some(first) => Fault::read(first),
-            None if self.error.is_null() => Fault::read(data),
-            None => Fault::read(&self.error),
-        }
+        let Some(all) = data.as_array() else {
+            return Fault::read(if self.error.is_null() { data } else { &self.error });
+        };
+        let mut lines: Vec<u64> = all.iter().filter_map(|error| number(error.get("line")?)).take(LINES).collect();
+        lines.dedup();
+        Fault { lines, ..all.first().map(Fault::read).unwrap_or_default() }
     }
 }
 
@@ -80,10 +87,10 @@ impl Fault {
     /// Reads `{code, type, message}`, or a sentence.
     pub(super) fn read(value: &Value) -> Self {
         if let Some(sentence) = value.as_str() {
-            return Self { code: None, message: Some(sentence.to_owned()) };
+            return Self { message: Some(sentence.to_owned()), ..Self::default() };
         }
         let field = |name: &str| value.get(name).and_then(as_text);
-        Self { code: field("code").or_else(|| field("type")), message: field("message") }
+        Self { code: field("code").or_else(|| field("type")), message: field("message"), lines: Vec::new() }
     }
 
     /// Reads the body of an HTTP error: the envelope `{"error": …}` or what stands without it.

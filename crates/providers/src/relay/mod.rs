@@ -7,27 +7,23 @@
 
 mod address;
 mod body;
+mod connect;
 mod headers;
-mod pool;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tower::ServiceExt as _;
 
 use address::Address;
-use body::Held;
-use pool::{Link, Outgoing, Pool};
+use connect::{BoxError, Connections, Outgoing};
 
 pub use body::ResponseBody;
 
@@ -54,7 +50,7 @@ impl Config {
         Self {
             base_url: base_url.into(),
             connect_timeout: Duration::from_secs(10),
-            head_timeout: Duration::from_secs(900),
+            head_timeout: Duration::from_mins(15),
             most_calls: 1024,
             most_idle: 128,
             idle_timeout: Duration::from_secs(30),
@@ -93,8 +89,7 @@ pub enum RelayError {
 #[derive(Debug)]
 pub struct Upstream {
     address: Address,
-    connector: HttpsConnector<HttpConnector>,
-    pool: Arc<Pool>,
+    connections: Connections,
     calls: Arc<Semaphore>,
     connect_timeout: Duration,
     head_timeout: Duration,
@@ -106,17 +101,9 @@ impl Upstream {
     /// # Errors
     /// [`RelayError::Config`].
     pub fn new(config: &Config) -> Result<Self, RelayError> {
-        let address = Address::read(&config.base_url).ok_or(RelayError::Config)?;
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_keepalive(Some(Duration::from_secs(60)));
-        let tls = crate::tls::client_config().map_err(|_| RelayError::Config)?;
-        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         Ok(Self {
-            address,
-            connector: https.wrap_connector(http),
-            pool: Pool::new(config.most_idle, config.idle_timeout),
+            address: Address::read(&config.base_url).ok_or(RelayError::Config)?,
+            connections: connect::connections(config)?,
             calls: Arc::new(Semaphore::new(config.most_calls.min(Semaphore::MAX_PERMITS))),
             connect_timeout: config.connect_timeout,
             head_timeout: config.head_timeout,
@@ -137,60 +124,44 @@ impl Upstream {
     ) -> Result<Response<ResponseBody>, RelayError>
     where
         B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Error: Into<BoxError>,
     {
         let request = self.prepare(key, request)?;
-        let calls = Arc::clone(&self.calls);
-        let permit = timeout(self.connect_timeout, calls.acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else { return Err(RelayError::Saturated) };
-        let (response, link) = timeout(self.head_timeout, self.exchange(request)).await.map_err(|_| RelayError::TimedOut)??;
+        let call = timeout(self.connect_timeout, Arc::clone(&self.calls).acquire_owned()).await;
+        let Ok(Ok(call)) = call else { return Err(RelayError::Saturated) };
+        let response = match timeout(self.head_timeout, self.connections.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_connect() => return Err(RelayError::Unreachable),
+            Ok(Err(_)) => return Err(RelayError::Cut),
+            Err(_) => return Err(RelayError::TimedOut),
+        };
         let (mut head, incoming) = response.into_parts();
         headers::end_to_end(&mut head.headers);
-        let held = Held { link, pool: Arc::clone(&self.pool), permit };
-        Ok(Response::from_parts(head, ResponseBody::new(incoming, held)))
+        Ok(Response::from_parts(head, ResponseBody::new(incoming, call)))
     }
 
     fn prepare<B>(&self, key: Option<&SecretString>, request: Request<B>) -> Result<Request<Outgoing>, RelayError>
     where
         B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B::Error: Into<BoxError>,
     {
         let (mut head, body) = request.into_parts();
-        head.uri = self.address.path(&head.uri)?;
+        head.uri = self.address.of(&head.uri)?;
         head.version = http::Version::HTTP_11;
-        let sized = body.size_hint().exact().is_some();
-        headers::for_upstream(&mut head.headers, &self.address.host, key.map(bearer).transpose()?, sized);
-        Ok(Request::from_parts(head, body.map_err(Into::into).boxed_unsync()))
-    }
-
-    async fn exchange(&self, mut request: Request<Outgoing>) -> Result<(Response<Incoming>, Link), RelayError> {
-        loop {
-            let mut link = match self.pool.take() {
-                Some(link) => link,
-                None => self.connect().await?,
-            };
-            let mut error = match link.exchange(request).await {
-                Ok(response) => return Ok((response, link)),
-                Err(error) => error,
-            };
-            request = match error.take_message() {
-                Some(unsent) if link.reused => unsent,
-                Some(_) => return Err(RelayError::Unreachable),
-                None => return Err(RelayError::Cut),
-            };
+        head.extensions.clear();
+        let length = body.size_hint().exact();
+        let key = key.map(bearer).transpose()?;
+        headers::for_upstream(&mut head.headers, self.address.host(), key, length.is_some());
+        if length == Some(0) && matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+            // hyper says nothing for an empty body, and some servers then answer 411.
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-    }
-
-    async fn connect(&self) -> Result<Link, RelayError> {
-        let connected = timeout(self.connect_timeout, self.connector.clone().oneshot(Uri::clone(&self.address.origin)));
-        let stream = connected.await.map_err(|_| RelayError::Unreachable)?.map_err(|_| RelayError::Unreachable)?;
-        Link::start(stream).await.map_err(|_| RelayError::Unreachable)
+        Ok(Request::from_parts(head, body.map_err(Into::into).boxed_unsync()))
     }
 }
 
 fn bearer(key: &SecretString) -> Result<HeaderValue, RelayError> {
-    let mut value =
-        HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| RelayError::Key)?;
+    let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| RelayError::Key)?;
     value.set_sensitive(true);
     Ok(value)
 }

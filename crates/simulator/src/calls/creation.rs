@@ -9,12 +9,12 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::Simulator;
-use crate::batch::Order;
 use crate::endpoint::Endpoint;
 use crate::lifecycle;
+use crate::order::{Metadata, Order};
 use crate::refusal::Refusal;
 use crate::server::CutConnection;
-use crate::world::{BATCH_FILE_LIFETIME_S, Metadata, World};
+use crate::world::{BATCH_FILE_LIFETIME_S, World};
 
 /// `POST /v1/batches`
 ///

@@ -1,5 +1,6 @@
 //! `POST /v1/files`: an upload as a multipart form.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
@@ -109,7 +110,8 @@ fn check(form: Form, options: &Options) -> Result<NewFile, Refusal> {
 fn check_batch_input(filename: &str, content: &[u8], max_bytes: usize) -> Result<(), Refusal> {
     let first_line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let readable = first_line.trim_ascii().is_empty() || serde_json::from_slice::<IgnoredAny>(first_line).is_ok();
-    if !filename.ends_with(".jsonl") || content.is_empty() || !readable {
+    let jsonl = Path::new(filename).extension().is_some_and(|extension| extension == "jsonl");
+    if !jsonl || content.is_empty() || !readable {
         return Err(Refusal::invalid("Invalid file format for Batch API. Must be .jsonl"));
     }
     if content.len() > max_bytes {

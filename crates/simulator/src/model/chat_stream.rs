@@ -49,26 +49,41 @@ struct Chunk<'a> {
     service_tier: &'static str,
     system_fingerprint: String,
     choices: &'a [Value],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Option<Usage>>,
+    #[serde(skip_serializing_if = "UsageKey::is_absent")]
+    usage: UsageKey,
+}
+
+/// The `usage` of a chunk: a key only where the caller asked for it, and a value only at the end.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum UsageKey {
+    Absent,
+    Null,
+    Given(Usage),
+}
+
+impl UsageKey {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
 }
 
 impl Chunks<'_> {
     /// The event of one choice's piece.
     pub(super) fn piece(&self, choice: Value) -> Result<Bytes, Refusal> {
-        self.chunk(&[choice], self.usage.then_some(None))
+        self.chunk(&[choice], if self.usage { UsageKey::Null } else { UsageKey::Absent })
     }
 
     /// The last event before the end: the usage, if asked for.
     pub(super) fn close(&self, usage: Usage, events: &mut Vec<Bytes>) -> Result<(), Refusal> {
         if self.usage {
-            events.push(self.chunk(&[], Some(Some(usage)))?);
+            events.push(self.chunk(&[], UsageKey::Given(usage))?);
         }
         events.push(super::done());
         Ok(())
     }
 
-    fn chunk(&self, choices: &[Value], usage: Option<Option<Usage>>) -> Result<Bytes, Refusal> {
+    fn chunk(&self, choices: &[Value], usage: UsageKey) -> Result<Bytes, Refusal> {
         super::event(&Chunk {
             id: &self.id,
             object: self.object,

@@ -47,17 +47,35 @@ struct Moderation<'a> {
 #[derive(Serialize)]
 struct Verdict {
     flagged: bool,
-    #[serde(serialize_with = "flags")]
-    categories: bool,
-    #[serde(serialize_with = "scores")]
-    category_scores: bool,
-    #[serde(serialize_with = "kinds")]
-    category_applied_input_types: bool,
+    categories: Each<bool>,
+    category_scores: Each<f64>,
+    category_applied_input_types: Each<[&'static str; 1]>,
+}
+
+/// A value for each category: one for the first, which `bad` belongs to, and one for the others.
+struct Each<V> {
+    first: V,
+    others: V,
+}
+
+impl<V: Serialize> Serialize for Each<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(CATEGORIES.len()))?;
+        for (place, category) in CATEGORIES.iter().enumerate() {
+            map.serialize_entry(category, if place == 0 { &self.first } else { &self.others })?;
+        }
+        map.end()
+    }
 }
 
 impl Verdict {
     fn new(flagged: bool) -> Self {
-        Self { flagged, categories: flagged, category_scores: flagged, category_applied_input_types: flagged }
+        Self {
+            flagged,
+            categories: Each { first: flagged, others: false },
+            category_scores: Each { first: if flagged { 0.98 } else { 0.01 }, others: 0.01 },
+            category_applied_input_types: Each { first: ["text"], others: ["text"] },
+        }
     }
 }
 
@@ -87,28 +105,4 @@ fn verdicts(input: &RawValue) -> Vec<Verdict> {
         return vec![Verdict::new(inputs.iter().any(bad))];
     }
     inputs.iter().map(|input| Verdict::new(bad(input))).collect()
-}
-
-/// Writes a value for each category: `hit` for the flagged one, else `miss`.
-fn each<S: Serializer, V: Serialize>(serializer: S, flagged: bool, hit: &V, miss: &V) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(CATEGORIES.len()))?;
-    for (place, category) in CATEGORIES.iter().enumerate() {
-        map.serialize_entry(category, if flagged && place == 0 { hit } else { miss })?;
-    }
-    map.end()
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn flags<S: Serializer>(flagged: &bool, serializer: S) -> Result<S::Ok, S::Error> {
-    each(serializer, *flagged, &true, &false)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn scores<S: Serializer>(flagged: &bool, serializer: S) -> Result<S::Ok, S::Error> {
-    each(serializer, *flagged, &0.98, &0.01)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn kinds<S: Serializer>(_: &bool, serializer: S) -> Result<S::Ok, S::Error> {
-    each(serializer, false, &["text"], &["text"])
 }

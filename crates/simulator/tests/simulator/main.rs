@@ -9,5 +9,6 @@ mod files;
 mod lines;
 mod live;
 mod responses;
+mod server;
 mod upstream;
 mod validation;

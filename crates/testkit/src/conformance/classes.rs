@@ -29,12 +29,7 @@ macro_rules! classes_conformance {
 }
 
 fn full(version: u64) -> Departures {
-    Departures {
-        version,
-        departed_ms: CREATED_MS,
-        noted_ms: Some(CREATED_MS + 1),
-        recalled_ms: Some(CREATED_MS + 2),
-    }
+    Departures { version, departed_ms: CREATED_MS, noted_ms: Some(CREATED_MS + 1), recalled_ms: Some(CREATED_MS + 2) }
 }
 
 /// Reading makes no row.

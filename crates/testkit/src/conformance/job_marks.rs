@@ -97,9 +97,7 @@ pub async fn the_same_request_may_take_its_answer_again(jobs: &dyn Jobs) {
 pub async fn a_mark_of_a_missing_row_is_a_conflict_without_a_row(jobs: &dyn Jobs) {
     let names = Namespace::fresh();
     let missing = names.job();
-    for one in
-        [Mark::Count(1), Mark::Low(1), Mark::Resent(0), Mark::CancelWish, Mark::HandOut(handed(&names, 0))]
-    {
+    for one in [Mark::Count(1), Mark::Low(1), Mark::Resent(0), Mark::CancelWish, Mark::HandOut(handed(&names, 0))] {
         assert_eq!(mark(jobs, &missing, one).await, Written::Conflict(None), "{one:?}");
     }
     assert_eq!(jobs.get(&[missing.id]).await.unwrap(), [None], "still missing");

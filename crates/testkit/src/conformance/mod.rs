@@ -16,7 +16,11 @@
 //! Every case makes its own ids, so a suite may run on a store that others use. Two suites walk whole stores and count
 //! in them, and want a store of their own for each case: those of the sweeps. Time that must pass is real time where
 //! the test's clock is not paused, and short.
-#![expect(clippy::unwrap_used, reason = "a suite fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a suite fails by panicking, and each case says so"
+)]
 
 pub mod classes;
 pub mod credentials;
@@ -25,6 +29,7 @@ pub mod intake_time;
 pub mod job_index;
 pub mod job_marks;
 pub mod job_sweep;
+pub mod job_writes;
 pub mod jobs;
 pub mod keys;
 pub mod objects;
@@ -39,14 +44,15 @@ use std::time::Duration;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_cases {
-    ($module:ident($($port:ident),+), $factory:expr, [$($case:ident),* $(,)?]) => {
-        $(
-            #[tokio::test]
-            async fn $case() {
-                let ($($port,)+ _guard) = $factory().await;
-                $crate::conformance::$module::$case($(&*$port),+).await;
-            }
-        )*
+    (@case $module:ident($($port:ident),+), $factory:expr, $case:ident) => {
+        #[tokio::test]
+        async fn $case() {
+            let ($($port,)+ _guard) = $factory().await;
+            $crate::conformance::$module::$case($(&*$port),+).await;
+        }
+    };
+    ($module:ident $ports:tt, $factory:expr, [$($case:ident),* $(,)?]) => {
+        $($crate::conformance_cases!(@case $module $ports, $factory, $case);)*
     };
 }
 

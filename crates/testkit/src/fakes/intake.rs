@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use offpeak_core::faults::{Fault, planted};
-use offpeak_core::ports::{self, Clock, Depth, Message, Received, Receipt, StoreError};
+use offpeak_core::ports::{self, Clock, Depth, Message, Receipt, Received, StoreError};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -151,7 +151,9 @@ impl ports::Intake for Intake {
 
     async fn delete(&self, class: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
         if let Some(queue) = self.queues.lock().get_mut(class) {
-            receipts.iter().for_each(|receipt| queue.delete(receipt));
+            for receipt in &receipts {
+                queue.delete(receipt);
+            }
         }
         Ok(())
     }

@@ -1,0 +1,81 @@
+//! What every handler shares.
+
+use std::fmt;
+use std::sync::Arc;
+
+use offpeak_core::ports::{JobIndex, JobSweep, Keys, Ports};
+
+use crate::caller::Auth;
+use crate::relay::Relay;
+use crate::route::Routes;
+use crate::stats::Stats;
+use crate::waiters::Waiters;
+
+/// The front door over its ports.
+pub struct Gateway {
+    pub(crate) ports: Ports,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) auth: Auth,
+    pub(crate) routes: Routes,
+    pub(crate) rules: Rules,
+    pub(crate) abilities: Abilities,
+    pub(crate) keys: crate::caller::KeyRing,
+    pub(crate) stats: Stats,
+}
+
+/// How long callers wait and what they may send.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// A call is held open so long, milliseconds.
+    pub hold_ms: u64,
+    /// The status of "not ready": 503, or 422 for callers that poll by repeating themselves.
+    pub not_ready_status: u16,
+    /// What `Retry-After` says, seconds, 1 to 60.
+    pub retry_after_s: u64,
+    /// Whether a held call is answered 303 to its result, in legs of at most 28 s.
+    pub redirect: bool,
+    /// The largest body, bytes.
+    pub max_body_bytes: usize,
+    /// The deadline of a job that does not say, milliseconds from its acceptance.
+    pub deadline_ms: u64,
+    /// Path prefixes that are relayed in `keys` mode.
+    pub relay_allow: Vec<String>,
+}
+
+/// What some stores can and others cannot.
+#[derive(Clone)]
+pub struct Abilities {
+    /// Listing a tenant's jobs.
+    pub index: Option<Arc<dyn JobIndex>>,
+    /// Counting all jobs.
+    pub sweep: Option<Arc<dyn JobSweep>>,
+    /// Relaying calls that are no jobs.
+    pub relay: Option<Arc<dyn Relay>>,
+}
+
+impl fmt::Debug for Abilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Abilities").finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// A front door. `waiters` must be the ports' `wake`.
+    pub fn new(
+        ports: Ports,
+        waiters: Arc<Waiters>,
+        (auth, keys): (Auth, Arc<dyn Keys>),
+        routes: Routes,
+        rules: Rules,
+        abilities: Abilities,
+    ) -> Self {
+        let keys = crate::caller::KeyRing::new(keys);
+        Self { ports, waiters, auth, routes, rules, abilities, keys, stats: Stats::default() }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("auth", &self.auth).field("rules", &self.rules).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! A POST that becomes a job: authenticate, read, route, accept; then wait as the caller chose.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use offpeak_core::body::{Peek, peek, upstream};
+use offpeak_core::endpoint::Endpoint;
+use offpeak_core::flows::accept::{Accepted, Asked, Call, accept};
+use offpeak_core::ids::RequestId;
+use offpeak_core::job::identity::body_sha256;
+use offpeak_core::lane::Lane;
+
+use crate::caller::{Caller, authenticate};
+use crate::error::ApiError;
+use crate::gateway::Gateway;
+use crate::headers::{Wait, Wishes, wishes};
+use crate::{stream, waiting};
+
+/// A request that became a job, and how its caller waits.
+pub(crate) struct Ticket {
+    /// What was asked: needed again if another call took the answer.
+    pub(crate) asked: Box<Asked>,
+    pub(crate) call: Call,
+    pub(crate) accepted: Box<Accepted>,
+    pub(crate) wait: Wait,
+    pub(crate) stream: Option<stream::Shape>,
+    pub(crate) began_ms: u64,
+}
+
+/// Handles `POST` on an endpoint whose calls become jobs.
+pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, endpoint: Endpoint, request: Request) -> Response {
+    // Boxed and dropped before the wait: a held call keeps its ticket and no more.
+    let ticket = match Box::pin(take_in(&gateway, endpoint, request)).await {
+        Ok(ticket) => ticket,
+        Err(error) => {
+            gateway.stats.refused();
+            return error.into_response();
+        }
+    };
+    gateway.stats.accepted();
+    match ticket.stream {
+        Some(shape) => stream::respond(gateway, ticket, shape),
+        None => waiting::respond(gateway, ticket).await,
+    }
+}
+
+async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Result<Ticket, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = authenticate(gateway, &parts.headers).await?;
+    let began_ms = gateway.ports.clock.now_ms();
+    let wishes = wishes(&parts.headers, began_ms)?;
+    let body = read(&parts.headers, body, gateway.rules.max_body_bytes).await?;
+    let peek = peek(endpoint, &body)?;
+    let stream = if peek.stream { stream::Shape::of(endpoint, peek.include_usage) } else { None };
+    let call = Call {
+        request: RequestId(gateway.ports.random.bits()),
+        retry_count: wishes.retry_count,
+        polls: gateway.rules.not_ready_status == 422,
+    };
+    let wait = wishes.wait;
+    let asked = Box::new(ask(gateway, &caller, endpoint, wishes, (peek, body))?);
+    let accepted = Box::new(accept(&gateway.ports, &asked, &call, &|| false).await?);
+    Ok(Ticket { asked, call, accepted, wait, stream, began_ms })
+}
+
+/// Routes a request that was read.
+fn ask(
+    gateway: &Gateway,
+    caller: &Caller,
+    endpoint: Endpoint,
+    wishes: Wishes,
+    (peek, body): (Peek, Bytes),
+) -> Result<Asked, ApiError> {
+    let Some(route) = gateway.routes.find(&peek.model) else {
+        let message = format!("The model `{}` does not exist or you do not have access to it.", peek.model);
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message));
+    };
+    let class = wishes.class.unwrap_or_else(|| route.class.clone());
+    if !gateway.ports.settings.classes.contains_key(&class) {
+        let known: Vec<_> = gateway.ports.settings.classes.keys().cloned().collect();
+        let message = format!("There is no class of that name; there are: {}.", known.join(", "));
+        return Err(ApiError::bad_request("unknown_class", None, message));
+    }
+    let renamed = route.upstream_model.as_deref().filter(|name| *name != peek.model);
+    let line = upstream(&body, &peek, renamed);
+    let lifetime_ms = route.deadline_ms.unwrap_or(gateway.rules.deadline_ms);
+    Ok(Asked {
+        tenant: caller.tenant.clone(),
+        lane: Lane {
+            credential: caller.credential(&route.provider),
+            provider: route.provider.clone(),
+            endpoint,
+            model: renamed.unwrap_or(&peek.model).to_owned(),
+            class,
+        },
+        body_sha256: body_sha256(&body),
+        size: peek.size(endpoint, line.len()),
+        body: line,
+        deadline_ms: wishes.deadline_ms.unwrap_or_else(|| gateway.ports.clock.now_ms() + lifetime_ms),
+        key: wishes.key,
+        tag: wishes.tag,
+        model: peek.model,
+    })
+}
+
+/// Reads a JSON body of at most `limit` bytes.
+async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let unsupported = |message| ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message);
+    if let Some(kind) = headers.get(CONTENT_TYPE) {
+        let kind = kind.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        if kind != "application/json" && !(kind.starts_with("application/") && kind.ends_with("+json")) {
+            return Err(unsupported("The Content-Type must be application/json."));
+        }
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(unsupported("A Content-Encoding is not supported here; send the body as it is."));
+    }
+    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|declared| declared > limit) {
+        return Err(too_large(limit));
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Err(_) => Err(ApiError::bad_request("incomplete_body", None, "The request body ended early.")),
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("The request body is larger than {limit} bytes.");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
+}

@@ -1,0 +1,79 @@
+//! `GET /v1/models`: what the routes offer; a wildcard route lists the upstream's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::caller::authenticate;
+use crate::error::ApiError;
+use crate::gateway::Gateway;
+use crate::relay;
+
+/// The longest list of models that is read, bytes.
+const LONGEST_LIST: usize = 4 << 20;
+
+/// `GET /v1/models`.
+pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    authenticate(&gateway, &headers).await?;
+    let mut models: BTreeMap<String, Value> = BTreeMap::new();
+    if gateway.routes.0.iter().any(|route| route.model.exact().is_none()) {
+        for model in upstream(&gateway, &headers).await? {
+            let Some(id) = model.get("id").and_then(Value::as_str) else { continue };
+            if gateway.routes.find(id).is_some() {
+                models.insert(id.to_owned(), model);
+            }
+        }
+    }
+    for route in &gateway.routes.0 {
+        if let Some(id) = route.model.exact() {
+            models.entry(id.to_owned()).or_insert_with(|| model(id, &route.provider));
+        }
+    }
+    Ok(Json(json!({"object": "list", "data": models.into_values().collect::<Vec<_>>()})))
+}
+
+/// `GET /v1/models/{id}`.
+pub(crate) async fn show(
+    State(gateway): State<Arc<Gateway>>,
+    Path(id): Path<String>,
+    uri: http::Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    authenticate(&gateway, &headers).await?;
+    match gateway.routes.find(&id) {
+        None => {
+            let message = "The model does not exist or you do not have access to it.";
+            Err(ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message))
+        }
+        Some(route) if route.model.exact().is_some() => Ok(Json(model(&id, &route.provider)).into_response()),
+        Some(_) => relay::get(&gateway, uri.path(), &headers).await,
+    }
+}
+
+fn model(id: &str, provider: &str) -> Value {
+    json!({"id": id, "object": "model", "created": 0, "owned_by": provider})
+}
+
+#[derive(Deserialize)]
+struct List {
+    data: Vec<Value>,
+}
+
+async fn upstream(gateway: &Gateway, headers: &HeaderMap) -> Result<Vec<Value>, ApiError> {
+    let refused = || {
+        ApiError::new(StatusCode::BAD_GATEWAY, "upstream_models", "The upstream's list of models could not be read.")
+    };
+    let response = relay::get(gateway, "/v1/models", headers).await?;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        return Err(ApiError::wrong_key());
+    }
+    let body = Limited::new(response.into_body(), LONGEST_LIST).collect().await.map_err(|_| refused())?;
+    serde_json::from_slice::<List>(&body.to_bytes()).map(|list| list.data).map_err(|_| refused())
+}

@@ -1,0 +1,135 @@
+//! Calls that are no jobs go to the upstream as they are, as far as the mode allows (DESIGN, Faces).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode};
+use offpeak_core::ports::StoreError;
+use secrecy::SecretString;
+
+use crate::caller::{Auth, authenticate, own_credential};
+use crate::error::ApiError;
+use crate::gateway::Gateway;
+
+/// Why a relayed call got no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// The upstream could not be reached, or went away.
+    #[error("the upstream cannot be reached: {0}")]
+    Unreachable(String),
+    /// The upstream did not answer in time.
+    #[error("the upstream did not answer in time")]
+    TimedOut,
+}
+
+/// The upstream of calls that are no jobs.
+#[async_trait]
+pub trait Relay: Send + Sync {
+    /// Sends a call on and returns the upstream's answer, both bodies streamed. With a key, that key replaces the
+    /// caller's.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    async fn send(&self, request: Request, key: Option<&SecretString>) -> Result<Response, RelayError>;
+}
+
+/// Relays what no other route answers.
+pub(crate) async fn relay(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    match forward(&gateway, request).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn forward(gateway: &Gateway, request: Request) -> Result<Response, ApiError> {
+    let path = request.uri().path();
+    if !path.starts_with("/v1/") || path.starts_with("/v1/jobs") || path.split('/').any(|part| part == "..") {
+        return Err(ApiError::no_such_url(path));
+    }
+    authenticate(gateway, request.headers()).await?;
+    if gateway.auth == Auth::Keys && !allowed(&gateway.rules.relay_allow, path) {
+        return Err(ApiError::no_such_url(path));
+    }
+    send(gateway, request, own_key(gateway).await?.as_ref()).await
+}
+
+/// The gateway's own key towards the first route's provider; none in passthrough mode, where the caller's goes on.
+async fn own_key(gateway: &Gateway) -> Result<Option<SecretString>, StoreError> {
+    if gateway.auth == Auth::Passthrough {
+        return Ok(None);
+    }
+    let provider = gateway.routes.0.first().map_or("", |route| route.provider.as_str());
+    gateway.ports.credentials.open(&own_credential(provider)).await.map(Some)
+}
+
+pub(crate) async fn send(
+    gateway: &Gateway,
+    request: Request,
+    key: Option<&SecretString>,
+) -> Result<Response, ApiError> {
+    let Some(relay) = &gateway.abilities.relay else { return Err(ApiError::no_such_url(request.uri().path())) };
+    gateway.stats.relayed();
+    // Whether a POST took effect is unknown, so only the upstream may ask for its retry.
+    relay.send(request, key).await.map_err(|error| {
+        tracing::warn!(%error, "a relayed call failed");
+        let (status, code) = match error {
+            RelayError::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            RelayError::Unreachable(_) => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
+        };
+        ApiError::new(status, code, "The upstream did not answer.")
+    })
+}
+
+/// Asks the upstream for a resource on the gateway's own behalf.
+pub(crate) async fn get(gateway: &Gateway, path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let mut own = http::Request::builder().method(Method::GET).uri(path);
+    if gateway.auth == Auth::Passthrough
+        && let Some(authorization) = headers.get(http::header::AUTHORIZATION)
+    {
+        own = own.header(http::header::AUTHORIZATION, authorization);
+    }
+    let own = own.body(Body::empty()).map_err(|_| ApiError::no_such_url(path))?;
+    send(gateway, own, own_key(gateway).await?.as_ref()).await
+}
+
+/// Whether a path is on the allow-list. What lists or names stored things never is: they belong to one upstream
+/// account, which tenants share.
+fn allowed(list: &[String], path: &str) -> bool {
+    const STORED: [&str; 12] = [
+        "/v1/files",
+        "/v1/uploads",
+        "/v1/batches",
+        "/v1/responses",
+        "/v1/chat/completions",
+        "/v1/fine_tuning",
+        "/v1/assistants",
+        "/v1/threads",
+        "/v1/vector_stores",
+        "/v1/containers",
+        "/v1/conversations",
+        "/v1/evals",
+    ];
+    let under = |prefix: &str| {
+        path.strip_prefix(prefix.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    list.iter().any(|prefix| under(prefix)) && !STORED.into_iter().any(under)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_things_are_never_relayed_among_tenants() {
+        let list = ["/v1/audio".to_owned(), "/v1/files".to_owned(), "/v1/".to_owned()];
+        assert!(allowed(&list[..1], "/v1/audio/speech"));
+        assert!(!allowed(&list[..1], "/v1/audiobooks"));
+        assert!(!allowed(&list, "/v1/files/file-1/content"));
+        assert!(!allowed(&list, "/v1/batches"));
+        assert!(!allowed(&[], "/v1/audio/speech"));
+    }
+}

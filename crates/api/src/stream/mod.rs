@@ -1,0 +1,113 @@
+//! `stream: true`: keep-alive comments while the job waits, then the finished answer as ordinary chunks.
+
+mod chunks;
+mod responses;
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use offpeak_core::endpoint::Endpoint;
+use serde_json::Value;
+
+use crate::answer::outcome;
+use crate::error::{ApiError, JOB};
+use crate::gateway::Gateway;
+use crate::intake::Ticket;
+use crate::waiting::{Brief, Waited, answered, pending};
+
+/// Between two keep-alives: far below every client's limit on silence.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A comment line. No blank line follows: some clients count empty lines and give up.
+const COMMENT: Bytes = Bytes::from_static(b":\n");
+
+/// How an endpoint streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Chat { include_usage: bool },
+    Completion { include_usage: bool },
+    Responses,
+}
+
+impl Shape {
+    /// The shape, for endpoints that stream.
+    pub(crate) fn of(endpoint: Endpoint, include_usage: bool) -> Option<Self> {
+        match endpoint {
+            Endpoint::ChatCompletions => Some(Self::Chat { include_usage }),
+            Endpoint::Completions => Some(Self::Completion { include_usage }),
+            Endpoint::Responses => Some(Self::Responses),
+            Endpoint::Embeddings | Endpoint::Moderations => None,
+        }
+    }
+
+    fn events(self, answer: &Value) -> String {
+        match self {
+            Self::Chat { include_usage } => chunks::chat(answer, include_usage),
+            Self::Completion { include_usage } => chunks::completion(answer, include_usage),
+            Self::Responses => responses::events(answer),
+        }
+    }
+}
+
+type Finish = Pin<Box<dyn Future<Output = Bytes> + Send>>;
+
+/// Begins the stream at once; the job's answer ends it.
+pub(crate) fn respond(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Response {
+    let id = ticket.accepted.job.id.text();
+    let finish: Finish = Box::pin(finish(gateway, ticket, shape));
+    let pieces = stream::unfold(Some(finish), |state| async move {
+        let mut finish = state?;
+        match tokio::time::timeout(KEEP_ALIVE, finish.as_mut()).await {
+            Ok(events) => Some((Ok::<_, Infallible>(events), None)),
+            Err(_) => Some((Ok(COMMENT), Some(finish))),
+        }
+    });
+    let mut response = Response::new(Body::from_stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(JOB, id);
+    }
+    response
+}
+
+/// Waits for the answer, however long, and turns it into events.
+async fn finish(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Bytes {
+    let Ticket { asked, call, accepted, began_ms, .. } = ticket;
+    let events = match answered(&gateway, asked, call, accepted, u64::MAX).await {
+        Ok((job, Waited::Ended(state, body))) => {
+            gateway.stats.answered(gateway.ports.clock.now_ms().saturating_sub(began_ms));
+            match outcome(&gateway, &job, &state, body).await {
+                Ok((answer, body)) => rendered(shape, &job, answer.status, &body),
+                Err(error) => event(&error.body()),
+            }
+        }
+        Ok((job, Waited::Pending)) => event(&pending(&gateway, job.id).body()),
+        Err(error) => event(&error.body()),
+    };
+    Bytes::from(events)
+}
+
+fn rendered(shape: Shape, job: &Brief, status: u16, body: &Bytes) -> String {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(answer) if status < 400 => shape.events(&answer),
+        Ok(Value::Object(error)) if error.contains_key("error") => event(&Value::Object(error).to_string()),
+        Ok(_) | Err(_) => {
+            let message = format!("The provider answered {status} with a body that is no error of its own.");
+            event(&ApiError::new(http::StatusCode::BAD_GATEWAY, "upstream_error", message).about(job.id).body())
+        }
+    }
+}
+
+/// One server-sent event of one line of data.
+fn event(data: &str) -> String {
+    format!("data: {data}\n\n")
+}

@@ -1,0 +1,142 @@
+//! The object store: files under the data directory.
+//!
+//! An object is written to `incoming/`, synced, renamed to its name under `objects/`, and the directory synced: so it is
+//! visible whole or not at all, and stays after a crash. What a killed process left in `incoming/` goes at the next
+//! opening. A name cannot be both an object and the beginning (up to a `/`) of another's.
+
+mod handles;
+mod listing;
+mod name;
+mod writer;
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+use offpeak_core::ids::ObjectName;
+use offpeak_core::ports::{self, ByteStream, ObjectWriter, StoreError};
+
+use crate::error::Fault;
+use handles::Handles;
+use writer::Writer;
+
+/// Up to here a read is done on the calling task: mostly it is in the page cache.
+const SMALL: u64 = 64 << 10;
+/// Bytes of a piece of a stream.
+const PIECE: u64 = 256 << 10;
+
+/// The object store.
+#[derive(Debug)]
+pub struct Objects {
+    root: PathBuf,
+    incoming: PathBuf,
+    handles: Arc<Handles>,
+}
+
+impl Objects {
+    pub(crate) fn new(root: PathBuf, incoming: PathBuf) -> Self {
+        Self { root, incoming, handles: Arc::default() }
+    }
+
+    /// Removes what a killed process was writing.
+    pub(crate) fn tidy(incoming: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(incoming)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, name: &ObjectName) -> Result<(Arc<File>, u64), Fault> {
+        self.handles.open(&name::path(&self.root, name)?)
+    }
+}
+
+#[async_trait]
+impl ports::Objects for Objects {
+    async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
+        let path = name::path(&self.root, name)?;
+        let writer = Writer::new(self.root.clone(), &self.incoming, path, Arc::clone(&self.handles));
+        Ok(Box::new(blocking(move || writer.begin()).await?))
+    }
+
+    async fn read(&self, name: &ObjectName, offset: u64, length: u64) -> Result<Bytes, StoreError> {
+        let (file, _) = self.open(name)?;
+        if length <= SMALL {
+            return Ok(slice(&file, offset, length)?);
+        }
+        blocking(move || slice(&file, offset, length)).await
+    }
+
+    async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
+        let (file, length) = self.open(name)?;
+        let pieces = stream::try_unfold((file, 0), move |(file, offset)| async move {
+            let piece = PIECE.min(length - offset);
+            if piece == 0 {
+                return Ok(None);
+            }
+            let from = Arc::clone(&file);
+            let bytes = blocking(move || slice(&from, offset, piece)).await?;
+            Ok(Some((bytes, (file, offset + piece))))
+        });
+        Ok((length, pieces.boxed()))
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
+        let path = name::path(&self.root, name)?;
+        let handles = Arc::clone(&self.handles);
+        blocking(move || {
+            let gone = fs::remove_file(&path);
+            handles.forget(&path);
+            match gone {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Result<Vec<(ObjectName, u64)>, StoreError> {
+        let root = self.root.clone();
+        let wanted = listing::Wanted {
+            prefix: prefix.to_owned(),
+            after: after.map(|name| name.as_str().to_owned()).unwrap_or_default(),
+            limit,
+        };
+        blocking(move || Ok(wanted.list(&root)?)).await
+    }
+}
+
+/// Bytes of a file at a place, whole or not at all.
+fn slice(file: &File, offset: u64, length: u64) -> Result<Bytes, Fault> {
+    let short = Fault::Garbled("an object is shorter than what names it");
+    if offset.checked_add(length).is_none_or(|end| end > i64::MAX.cast_unsigned()) {
+        return Err(short);
+    }
+    if length > SMALL && file.metadata()?.len() < offset + length {
+        // Before memory is taken for what is not there.
+        return Err(short);
+    }
+    let mut bytes = BytesMut::zeroed(usize::try_from(length).map_err(|_| Fault::Garbled("too long to read"))?);
+    match file.read_exact_at(&mut bytes, offset) {
+        Ok(()) => Ok(bytes.freeze()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(short),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Work on files, off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, StoreError> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| Fault::Stopped)??)
+}

@@ -1,0 +1,134 @@
+//! The rows of submissions: each one document, with what is searched beside it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use offpeak_core::ids::SubmissionId;
+use offpeak_core::ports::{self, StoreError, SubmissionSweep};
+use offpeak_core::submission::Submission;
+use rusqlite::params;
+
+use crate::error::Fault;
+use crate::readers::{Reader, Readers};
+use crate::writer::Writer;
+
+/// The rows of submissions.
+pub struct Submissions {
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+}
+
+impl Submissions {
+    pub(crate) const fn new(writer: Arc<Writer>, readers: Arc<Readers>) -> Self {
+        Self { writer, readers }
+    }
+}
+
+#[async_trait]
+impl ports::Submissions for Submissions {
+    async fn create(&self, submission: &Submission) -> Result<(), StoreError> {
+        let row = Row::of(submission, 1)?;
+        let sql = "INSERT INTO submissions (id, version, settled, created_ms, doc) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT DO NOTHING";
+        let work = move |session: &mut crate::writer::Session| {
+            let mut statement = session.connection.prepare_cached(sql)?;
+            statement.execute(params![row.id, row.version, row.settled, row.created_ms, row.doc])?;
+            Ok(())
+        };
+        self.writer.run(1, work).await
+    }
+
+    async fn get(&self, id: SubmissionId) -> Result<Option<Submission>, StoreError> {
+        self.readers.point(|reader| get(reader, id))
+    }
+
+    async fn replace(&self, submission: &Submission) -> Result<bool, StoreError> {
+        let row = Row::of(submission, submission.version + 1)?;
+        let sql = "UPDATE submissions SET version = ?2, settled = ?3, created_ms = ?4, doc = ?5
+                   WHERE id = ?1 AND version = ?2 - 1";
+        let work = move |session: &mut crate::writer::Session| {
+            let mut statement = session.connection.prepare_cached(sql)?;
+            let rows = statement.execute(params![row.id, row.version, row.settled, row.created_ms, row.doc])?;
+            Ok(rows == 1)
+        };
+        self.writer.run(1, work).await
+    }
+
+    async fn open(&self) -> Result<Vec<SubmissionId>, StoreError> {
+        self.readers.scan(|reader| open(reader)).await
+    }
+}
+
+#[async_trait]
+impl SubmissionSweep for Submissions {
+    async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
+        self.readers.scan(move |reader| scan(reader, after, limit)).await
+    }
+
+    async fn delete(&self, id: SubmissionId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM submissions WHERE id = ?1 AND settled = 1";
+        self.writer.run(1, move |session| Ok(session.connection.execute(sql, [id.0]).map(drop)?)).await
+    }
+}
+
+/// A submission as columns.
+struct Row {
+    id: [u8; 16],
+    version: u64,
+    settled: bool,
+    created_ms: u64,
+    doc: String,
+}
+
+impl Row {
+    fn of(submission: &Submission, version: u64) -> Result<Self, Fault> {
+        let stored = Submission { version, ..submission.clone() };
+        Ok(Self {
+            id: submission.id.0,
+            version,
+            settled: submission.state.is_settled(),
+            created_ms: submission.created_ms,
+            doc: serde_json::to_string(&stored).map_err(|_| Fault::Garbled("a submission cannot be written"))?,
+        })
+    }
+}
+
+/// One row.
+pub(crate) fn get(reader: &Reader, id: SubmissionId) -> Result<Option<Submission>, Fault> {
+    let mut statement = reader.connection.prepare_cached("SELECT doc FROM submissions WHERE id = ?1")?;
+    let mut rows = statement.query([id.0])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Those that something is owed to, oldest first.
+pub(crate) fn open(reader: &Reader) -> Result<Vec<SubmissionId>, Fault> {
+    let sql = "SELECT id FROM submissions WHERE settled = 0 ORDER BY created_ms, id";
+    let mut statement = reader.connection.prepare_cached(sql)?;
+    let ids = statement.query_map((), |row| Ok(SubmissionId(row.get(0)?)))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Rows by ascending id.
+pub(crate) fn scan(reader: &Reader, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, Fault> {
+    let after: &[u8] = after.as_ref().map_or(&[], |id| &id.0);
+    let sql = "SELECT doc FROM submissions WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = reader.connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![after, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<Submission, Fault> {
+    let doc = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    serde_json::from_str(doc).map_err(|_| Fault::Garbled("a submission's document is unknown to this version"))
+}
+
+impl fmt::Debug for Submissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submissions").finish_non_exhaustive()
+    }
+}

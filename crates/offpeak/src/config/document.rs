@@ -1,0 +1,214 @@
+//! `offpeak.toml` as tables of settings, each with its line.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Given, Origin, Problems};
+
+/// The whole file.
+#[derive(Debug)]
+pub(super) struct Document<'t> {
+    lines: Lines,
+    tables: Vec<Entry<'t>>,
+    asked: Vec<String>,
+}
+
+/// One table of the file; empty where the file has none of that name.
+#[derive(Debug)]
+pub(super) struct Section<'t> {
+    title: String,
+    /// Where it begins.
+    pub(super) origin: Origin,
+    lines: Lines,
+    entries: Vec<Entry<'t>>,
+    asked: Vec<&'static str>,
+}
+
+#[derive(Debug)]
+struct Entry<'t> {
+    key: String,
+    line: usize,
+    value: Spanned<DeValue<'t>>,
+}
+
+/// Where each line begins, in bytes.
+#[derive(Debug, Clone)]
+struct Lines(std::sync::Arc<Vec<usize>>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self(std::sync::Arc::new(std::iter::once(0).chain(breaks).collect()))
+    }
+
+    /// The line of a byte, from 1.
+    fn at(&self, byte: usize) -> usize {
+        self.0.partition_point(|start| *start <= byte)
+    }
+
+    fn origin(&self, value: &Spanned<DeValue<'_>>) -> Origin {
+        Origin::Line(self.at(value.span().start))
+    }
+
+    fn entries<'t>(&self, table: DeTable<'t>) -> Vec<Entry<'t>> {
+        let entry = |(key, value): (Spanned<_>, _)| Entry {
+            line: self.at(key.span().start),
+            key: String::from(key.into_inner()),
+            value,
+        };
+        let mut entries: Vec<Entry<'t>> = table.into_iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.line);
+        entries
+    }
+}
+
+impl<'t> Document<'t> {
+    /// Reads TOML; what is no TOML is noted.
+    pub(super) fn parse(text: &'t str, problems: &mut Problems) -> Self {
+        let lines = Lines::of(text);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let origin = error.span().map_or(Origin::Nowhere, |span| Origin::Line(lines.at(span.start)));
+            problems.add(origin, format!("not valid TOML: {}", error.message()));
+        }
+        let tables = lines.entries(root.into_inner());
+        Self { lines, tables, asked: Vec::new() }
+    }
+
+    /// The table `[name]`.
+    pub(super) fn table(&mut self, name: &str, problems: &mut Problems) -> Section<'t> {
+        let title = format!("[{name}]");
+        let nothing = |lines: &Lines, title| Section {
+            title,
+            origin: Origin::Nowhere,
+            lines: lines.clone(),
+            entries: Vec::new(),
+            asked: Vec::new(),
+        };
+        let Some(entry) = self.take(name, &title) else { return nothing(&self.lines, title) };
+        let origin = self.lines.origin(&entry.value);
+        let DeValue::Table(table) = entry.value.into_inner() else {
+            problems.add(Origin::Line(entry.line), format!("`{name}` is written once, as a table {title}"));
+            return nothing(&self.lines, title);
+        };
+        Section { origin, entries: self.lines.entries(table), ..nothing(&self.lines, title) }
+    }
+
+    /// The tables `[[name]]`, in order.
+    pub(super) fn tables(&mut self, name: &str, problems: &mut Problems) -> Vec<Section<'t>> {
+        let title = format!("[[{name}]]");
+        let Some(entry) = self.take(name, &title) else { return Vec::new() };
+        let mut sections = Vec::new();
+        let DeValue::Array(items) = entry.value.into_inner() else {
+            problems.add(Origin::Line(entry.line), format!("`{name}` is written as a list of tables, each {title}"));
+            return sections;
+        };
+        for item in items {
+            let origin = self.lines.origin(&item);
+            let DeValue::Table(table) = item.into_inner() else {
+                problems.add(origin, format!("`{name}` is written as a list of tables, each {title}"));
+                continue;
+            };
+            let entries = self.lines.entries(table);
+            let (title, lines) = (title.clone(), self.lines.clone());
+            sections.push(Section { title, origin, lines, entries, asked: Vec::new() });
+        }
+        sections
+    }
+
+    /// Refuses the tables that nobody asked for.
+    pub(super) fn finish(self, problems: &mut Problems) {
+        for entry in self.tables {
+            let what = format!("unknown table or key `{}`; allowed: {}", entry.key, self.asked.join(", "));
+            problems.add(Origin::Line(entry.line), what);
+        }
+    }
+
+    fn take(&mut self, name: &str, title: &str) -> Option<Entry<'t>> {
+        self.asked.push(title.to_owned());
+        let at = self.tables.iter().position(|entry| entry.key == name)?;
+        Some(self.tables.remove(at))
+    }
+}
+
+impl<'t> Section<'t> {
+    /// A text.
+    pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<String>> {
+        let (given, value) = self.take(key)?;
+        match value.into_inner() {
+            DeValue::String(text) => Some(Given { value: text.into_owned(), ..given }),
+            other => refuse(problems, &given, "a text in quotes", &other),
+        }
+    }
+
+    /// A whole number from 0.
+    pub(super) fn number(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<u64>> {
+        let (given, value) = self.take(key)?;
+        let value = value.into_inner();
+        let number = match &value {
+            DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        match number {
+            Some(value) => Some(Given { value, origin: given.origin, key }),
+            None => refuse(problems, &given, "a whole number, not negative", &value),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<bool>> {
+        let (given, value) = self.take(key)?;
+        match value.into_inner() {
+            DeValue::Boolean(value) => Some(Given { value, origin: given.origin, key }),
+            other => refuse(problems, &given, "true or false", &other),
+        }
+    }
+
+    /// A list of texts, each with its own line.
+    pub(super) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Given<String>> {
+        let Some((given, value)) = self.take(key) else { return Vec::new() };
+        let items = match value.into_inner() {
+            DeValue::Array(items) => items,
+            other => {
+                refuse::<()>(problems, &given, "a list of texts", &other);
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            let given = Given { value: String::new(), origin: self.lines.origin(&item), key };
+            match item.into_inner() {
+                DeValue::String(text) => texts.push(Given { value: text.into_owned(), ..given }),
+                other => {
+                    refuse::<()>(problems, &given, "a list of texts", &other);
+                }
+            }
+        }
+        texts
+    }
+
+    /// Notes that a key must be there.
+    pub(super) fn needs(&self, key: &str, problems: &mut Problems) {
+        problems.add(self.origin, format!("{} needs `{key}`", self.title));
+    }
+
+    /// Refuses the keys that nobody asked for.
+    pub(super) fn finish(self, problems: &mut Problems) {
+        for entry in self.entries {
+            let what = format!("unknown key `{}` in {}; allowed: {}", entry.key, self.title, self.asked.join(", "));
+            problems.add(Origin::Line(entry.line), what);
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<(Given<String>, Spanned<DeValue<'t>>)> {
+        self.asked.push(key);
+        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        let entry = self.entries.remove(at);
+        Some((Given { value: String::new(), origin: Origin::Line(entry.line), key }, entry.value))
+    }
+}
+
+fn refuse<T>(problems: &mut Problems, given: &Given<String>, wanted: &str, found: &DeValue<'_>) -> Option<T> {
+    problems.refuse(given, format_args!("expected {wanted}, found {}", found.type_str()));
+    None
+}

@@ -1,0 +1,105 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+
+/// Where a setting was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// A line of the file, from 1.
+    Line(usize),
+    /// A flag and its environment variable, as people read them.
+    Flag(&'static str),
+    /// Nowhere: it is about a default, or about the file as a whole.
+    Nowhere,
+}
+
+/// A setting as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Given<T> {
+    /// Its value.
+    pub value: T,
+    /// Where it was written.
+    pub origin: Origin,
+    /// Its key in the file; empty for a flag, whose name is its origin.
+    pub key: &'static str,
+}
+
+impl<T> Given<T> {
+    /// The same setting with what its value means.
+    fn meaning<U>(&self, value: U) -> Given<U> {
+        Given { value, origin: self.origin, key: self.key }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    found: Vec<(Origin, String)>,
+}
+
+impl Problems {
+    /// Notes that something is wrong.
+    pub(super) fn add(&mut self, origin: Origin, what: impl Into<String>) {
+        self.found.push((origin, what.into()));
+    }
+
+    /// Notes that a setting is wrong, by its key.
+    pub(super) fn refuse<T>(&mut self, given: &Given<T>, what: impl fmt::Display) {
+        let colon = if given.key.is_empty() { "" } else { ": " };
+        self.add(given.origin, format!("{}{colon}{what}", given.key));
+    }
+
+    /// What a setting means, unless `read` refuses it.
+    pub(super) fn read<T, U>(
+        &mut self,
+        given: Option<Given<T>>,
+        read: impl FnOnce(&T) -> Result<U, String>,
+    ) -> Option<Given<U>> {
+        let given = given?;
+        match read(&given.value) {
+            Ok(value) => Some(given.meaning(value)),
+            Err(what) => {
+                self.refuse(&given, what);
+                None
+            }
+        }
+    }
+
+    /// What a setting means that may stand in the file and be overruled by a flag; both are read.
+    pub(super) fn read_either<T, U>(
+        &mut self,
+        file: Option<Given<T>>,
+        flag: Option<Given<T>>,
+        read: impl Fn(&T) -> Result<U, String>,
+    ) -> Option<Given<U>> {
+        let file = self.read(file, &read);
+        self.read(flag, &read).or(file)
+    }
+
+    /// `Ok` if nothing is wrong; `path` is how the file is called.
+    pub(super) fn verdict(mut self, path: &str) -> Result<(), Refused> {
+        self.found.sort_by_key(|(origin, _)| *origin);
+        let line = |(origin, what): (Origin, String)| match origin {
+            Origin::Line(line) => format!("{path}:{line}: {what}"),
+            Origin::Flag(name) => format!("{name}: {what}"),
+            Origin::Nowhere => what,
+        };
+        let lines: Vec<String> = self.found.into_iter().map(line).collect();
+        if lines.is_empty() { Ok(()) } else { Err(Refused { lines }) }
+    }
+}
+
+/// The configuration is refused: one line for each thing that is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The lines, those about the file first.
+    pub(crate) lines: Vec<String>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Refused {}
