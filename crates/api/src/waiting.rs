@@ -73,11 +73,11 @@ pub(crate) async fn answered(
     loop {
         let brief = Brief::of(&accepted.job);
         let known = accepted.job.state.is_final().then(|| accepted.job.state.clone());
-        let (again, fresh) = (accepted.again, accepted.job.joins.resends == 0 && accepted.job.attempt == 0);
+        let (again, joined) = (accepted.again, accepted.joined);
         drop(accepted);
         let waited = match known {
             Some(state) => Waited::Ended(state, None),
-            None => wait_for(gateway, brief.id, until_ms, !fresh).await?,
+            None => wait_for(gateway, brief.id, until_ms, joined).await?,
         };
         let Waited::Ended(..) = &waited else { return Ok((brief, waited)) };
         if again || hand_out(&gateway.ports, brief.id, brief.keyed, &call).await? == HandedOut::Yes {

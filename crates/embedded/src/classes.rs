@@ -46,15 +46,15 @@ impl ports::Classes for Classes {
     async fn replace(&self, class: &str, row: &Departures) -> Result<bool, StoreError> {
         let (class, row) = (class.to_owned(), *row);
         let sql = if row.version == 0 {
-            "INSERT INTO classes (name, version, departed_ms, noted_ms, recalled_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO classes (name, version, departed_ms, noted_ms, recalled_ms) VALUES (?1, ?2 + 1, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING"
         } else {
-            "UPDATE classes SET version = ?2, departed_ms = ?3, noted_ms = ?4, recalled_ms = ?5
-             WHERE name = ?1 AND version = ?2 - 1"
+            "UPDATE classes SET version = version + 1, departed_ms = ?3, noted_ms = ?4, recalled_ms = ?5
+             WHERE name = ?1 AND version = ?2"
         };
         let work = move |session: &mut crate::writer::Session| {
             let mut statement = session.connection.prepare_cached(sql)?;
-            let values = params![class, row.version + 1, row.departed_ms, row.noted_ms, row.recalled_ms];
+            let values = params![class, row.version, row.departed_ms, row.noted_ms, row.recalled_ms];
             Ok(statement.execute(values)? == 1)
         };
         self.writer.run(1, work).await

@@ -96,14 +96,11 @@ impl From<Fault> for StoreError {
 /// Whether a repeat would fail in the same way because of what is stored.
 fn is_corrupt(error: &rusqlite::Error) -> bool {
     use rusqlite::{Error as E, ErrorCode as C};
-    match error {
-        E::SqliteFailure(failure, _) => matches!(failure.code, C::DatabaseCorrupt | C::NotADatabase),
-        error => matches!(
-            error,
-            E::FromSqlConversionFailure(..)
-                | E::InvalidColumnType(..)
-                | E::IntegralValueOutOfRange(..)
-                | E::Utf8Error(..)
-        ),
+    if let E::SqliteFailure(failure, _) = error {
+        return matches!(failure.code, C::DatabaseCorrupt | C::NotADatabase);
     }
+    matches!(
+        error,
+        E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) | E::IntegralValueOutOfRange(..) | E::Utf8Error(..)
+    )
 }

@@ -45,7 +45,7 @@ impl Readers {
 
     /// A short read, here and now.
     pub(crate) fn point<T>(&self, read: impl FnOnce(&mut Reader) -> Result<T, Fault>) -> Result<T, StoreError> {
-        Ok(read(&mut *self.free(&self.points))?)
+        Ok(read(&mut self.free(&self.points))?)
     }
 
     /// A longer read, on the blocking pool.
@@ -55,7 +55,7 @@ impl Readers {
         F: FnOnce(&mut Reader) -> Result<T, Fault> + Send + 'static,
     {
         let readers = Arc::clone(self);
-        let outcome = tokio::task::spawn_blocking(move || read(&mut *readers.free(&readers.scans))).await;
+        let outcome = tokio::task::spawn_blocking(move || read(&mut readers.free(&readers.scans))).await;
         Ok(outcome.map_err(|_| Fault::Stopped)??)
     }
 

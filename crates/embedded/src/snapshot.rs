@@ -19,8 +19,9 @@ use crate::error::Fault;
 use crate::readers::Reader;
 use crate::{intake, jobs, submissions, usage};
 
-/// One read transaction behind the reading halves of the ports; what would write is refused as unavailable. While it
-/// lives the write-ahead log cannot start over, so it should not live for long. Objects are not part of it.
+/// One read transaction behind the reading halves of the ports; what would write is refused as unavailable.
+///
+/// While it lives the write-ahead log cannot start over, so it should not live for long. Objects are not part of it.
 #[derive(Clone)]
 pub struct Snapshot(Arc<Pinned>);
 

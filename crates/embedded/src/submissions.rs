@@ -28,12 +28,12 @@ impl Submissions {
 #[async_trait]
 impl ports::Submissions for Submissions {
     async fn create(&self, submission: &Submission) -> Result<(), StoreError> {
-        let row = Row::of(submission, 1)?;
+        let row = Row::of(submission, FIRST)?;
         let sql = "INSERT INTO submissions (id, version, settled, created_ms, doc) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT DO NOTHING";
         let work = move |session: &mut crate::writer::Session| {
             let mut statement = session.connection.prepare_cached(sql)?;
-            statement.execute(params![row.id, row.version, row.settled, row.created_ms, row.doc])?;
+            statement.execute(params![row.id, FIRST, row.settled, row.created_ms, row.doc])?;
             Ok(())
         };
         self.writer.run(1, work).await
@@ -44,12 +44,13 @@ impl ports::Submissions for Submissions {
     }
 
     async fn replace(&self, submission: &Submission) -> Result<bool, StoreError> {
-        let row = Row::of(submission, submission.version + 1)?;
-        let sql = "UPDATE submissions SET version = ?2, settled = ?3, created_ms = ?4, doc = ?5
-                   WHERE id = ?1 AND version = ?2 - 1";
+        let version = submission.version;
+        let row = Row::of(submission, version.saturating_add(1))?;
+        let sql = "UPDATE submissions SET version = version + 1, settled = ?3, created_ms = ?4, doc = ?5
+                   WHERE id = ?1 AND version = ?2";
         let work = move |session: &mut crate::writer::Session| {
             let mut statement = session.connection.prepare_cached(sql)?;
-            let rows = statement.execute(params![row.id, row.version, row.settled, row.created_ms, row.doc])?;
+            let rows = statement.execute(params![row.id, version, row.settled, row.created_ms, row.doc])?;
             Ok(rows == 1)
         };
         self.writer.run(1, work).await
@@ -72,10 +73,12 @@ impl SubmissionSweep for Submissions {
     }
 }
 
-/// A submission as columns.
+/// The first version.
+const FIRST: u64 = 1;
+
+/// A submission as columns, but for its version.
 struct Row {
     id: [u8; 16],
-    version: u64,
     settled: bool,
     created_ms: u64,
     doc: String,
@@ -86,7 +89,6 @@ impl Row {
         let stored = Submission { version, ..submission.clone() };
         Ok(Self {
             id: submission.id.0,
-            version,
             settled: submission.state.is_settled(),
             created_ms: submission.created_ms,
             doc: serde_json::to_string(&stored).map_err(|_| Fault::Garbled("a submission cannot be written"))?,

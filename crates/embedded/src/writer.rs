@@ -222,7 +222,7 @@ fn serve(shared: &Shared, mut session: Session, mut checkpointer: Checkpointer, 
             session.dictionary.forget();
         }
         for command in group.drain(..) {
-            command.done(commit.as_ref().map(|()| ()));
+            command.done(commit.as_ref().copied());
         }
         checkpointer.after_commit(&session.connection);
     }

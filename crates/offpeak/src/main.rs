@@ -1,1 +1,39 @@
-fn main(){}
+//! Offpeak as one binary on one machine: LLM requests that can wait, at half the price.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod output;
+mod serve;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command, Configuration};
+use config::Config;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            output::remark(format_args!("offpeak: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    telemetry::start(&cli.log)?;
+    match cli.command {
+        Command::Serve(flags) => serve::run(Config::load(&flags)?).map(|()| ExitCode::SUCCESS),
+        Command::Demo(options) => demo::run(&options),
+        Command::Simulate(options) => commands::simulate::run(&options),
+        Command::Keys(keys) => commands::keys::run(keys),
+        Command::Status(status) => commands::status::run(&status),
+        Command::Audit(dir) => commands::audit::run(&dir.path),
+        Command::Config(Configuration::Check(flags)) => commands::config_check::run(&flags),
+    }
+}

@@ -5,6 +5,7 @@
 
 pub mod chaos;
 pub mod conformance;
+pub mod crash;
 pub mod fakes;
 pub mod provider;
 pub mod samples;

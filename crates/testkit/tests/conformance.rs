@@ -129,3 +129,86 @@ mod keys {
 
     offpeak_testkit::keys_conformance!(fake);
 }
+
+mod backend {
+    use super::{Arc, TokioClock, ports};
+    use offpeak_testkit::provider::{Script, ScriptedProvider};
+    use secrecy::SecretString;
+
+    async fn scripted() -> (Arc<dyn ports::Backend>, Arc<SecretString>, ()) {
+        tokio::time::pause();
+        let provider = ScriptedProvider::new(&TokioClock::default(), 1, Script::calm());
+        (Arc::new(provider), Arc::new(SecretString::from("sk-test")), ())
+    }
+
+    offpeak_testkit::backend_conformance!(scripted);
+}
+
+/// Ports behind an open gate are the ports.
+mod behind_an_open_gate {
+    use super::{Arc, TokioClock, fakes, ports};
+    use offpeak_testkit::chaos::{self, OpenGate};
+
+    mod jobs {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Jobs>, ()) {
+            (Arc::new(chaos::Jobs::new(Arc::new(fakes::Jobs::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::jobs_conformance!(gated);
+    }
+
+    mod submissions {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Submissions>, ()) {
+            (Arc::new(chaos::Submissions::new(Arc::new(fakes::Submissions::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::submissions_conformance!(gated);
+    }
+
+    mod classes {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Classes>, ()) {
+            (Arc::new(chaos::Classes::new(Arc::new(fakes::Classes::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::classes_conformance!(gated);
+    }
+
+    mod intake {
+        use super::{Arc, OpenGate, TokioClock, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Intake>, ()) {
+            tokio::time::pause();
+            let intake = fakes::Intake::new(Arc::new(TokioClock::default()));
+            (Arc::new(chaos::Intake::new(Arc::new(intake), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::intake_conformance!(gated);
+    }
+
+    mod objects {
+        use super::{Arc, OpenGate, TokioClock, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Objects>, ()) {
+            let objects = fakes::Objects::new(Arc::new(TokioClock::default()));
+            (Arc::new(chaos::Objects::new(Arc::new(objects), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::objects_conformance!(gated);
+    }
+
+    mod usage {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Usage>, ()) {
+            (Arc::new(chaos::Usage::new(Arc::new(fakes::Usage::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::usage_conformance!(gated);
+    }
+}

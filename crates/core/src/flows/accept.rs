@@ -51,6 +51,8 @@ pub struct Call {
 pub struct Accepted {
     /// Its row.
     pub job: Job,
+    /// The row was there before this call: its state is as it was read, and may have moved on.
+    pub joined: bool,
     /// The answer was handed out to this call's earlier try, and may be given again.
     pub again: bool,
 }
@@ -92,7 +94,7 @@ pub async fn accept(
     }
     let job = create_next(ports, asked, gone).await?;
     send(ports, asked, &job).await?;
-    Ok(Accepted { job, again: false })
+    Ok(Accepted { job, joined: false, again: false })
 }
 
 async fn keyed(
@@ -108,14 +110,14 @@ async fn keyed(
     match create(ports, &job).await? {
         Created::New => {
             send(ports, asked, &job).await?;
-            Ok(Accepted { job, again: false })
+            Ok(Accepted { job, joined: false, again: false })
         }
         Created::Exists(before) => {
             if before.request.body_sha256 != asked.body_sha256 || before.lane.endpoint != asked.lane.endpoint {
                 return Err(AcceptError::KeyReused);
             }
             join::resend(ports, asked, &before).await?;
-            Ok(Accepted { job: *before, again: false })
+            Ok(Accepted { job: *before, joined: true, again: false })
         }
     }
 }

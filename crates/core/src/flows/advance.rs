@@ -10,6 +10,7 @@ use crate::faults::{Fault, planted};
 use crate::ids::{FileId, SubmissionId};
 use crate::ports::{Backend, BackendError, BatchPhase, BatchReport, Ports, StoreError, Upload};
 use crate::submission::{Ending, Event, Placed, Refusal, State, Step, Submission, step};
+use crate::timing::Timing;
 
 /// Steps in one advance at most: what is left waits for the next tick.
 const STEPS: usize = 16;
@@ -44,7 +45,7 @@ pub(super) enum Then {
 pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreError> {
     for _ in 0..STEPS {
         let Some(row) = ports.submissions.get(id).await? else { return Ok(Advanced::Settled) };
-        let next = step(&row, ports.clock.now_ms(), &ports.settings.timing);
+        let next = step(&row, ports.clock.now_ms(), ports.settings.timing_of(&row.lane.provider));
         match next {
             Step::Rest { until_ms: None } => return Ok(Advanced::Settled),
             Step::Rest { until_ms: Some(until_ms) } => return Ok(Advanced::Until(until_ms)),
@@ -66,10 +67,10 @@ pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreE
             | Step::Collect
             | Step::CleanUp(_) => {}
         }
-        let Some(backend) = ports.backends.get(&row.lane.provider) else { return Ok(later(ports)) };
+        let Some(backend) = ports.backends.get(&row.lane.provider) else { return Ok(later(ports, &row)) };
         let key = match ports.credentials.open(&row.lane.credential).await {
             Ok(key) => key,
-            Err(StoreError::NotFound | StoreError::Corrupt(_)) => return Ok(later(ports)),
+            Err(StoreError::NotFound | StoreError::Corrupt(_)) => return Ok(later(ports, &row)),
             Err(error) => return Err(error),
         };
         let advancing = Advancing { ports, row: &row, backend: backend.as_ref(), key: &key };
@@ -80,11 +81,15 @@ pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreE
     Ok(Advanced::Until(ports.clock.now_ms()))
 }
 
-fn later(ports: &Ports) -> Advanced {
-    Advanced::Until(ports.clock.now_ms() + ports.settings.timing.poll_interval_ms)
+fn later(ports: &Ports, row: &Submission) -> Advanced {
+    Advanced::Until(ports.clock.now_ms() + ports.settings.timing_of(&row.lane.provider).poll_interval_ms)
 }
 
 impl Advancing<'_> {
+    pub(super) fn timing(&self) -> &Timing {
+        self.ports.settings.timing_of(&self.row.lane.provider)
+    }
+
     async fn take_step(&self, next: Step) -> Result<Then, StoreError> {
         match next {
             Step::BeginUpload => self.take(Event::Upload).await,
@@ -108,12 +113,12 @@ impl Advancing<'_> {
 
     /// Waits for the next poll.
     pub(super) fn rest(&self) -> Then {
-        Then::Wait(self.ports.clock.now_ms() + self.ports.settings.timing.poll_interval_ms)
+        Then::Wait(self.ports.clock.now_ms() + self.timing().poll_interval_ms)
     }
 
     /// Waits as long as the provider asked, an hour at most.
     pub(super) async fn postpone(&self, retry_after_ms: Option<u64>, file: Option<FileId>) -> Result<Then, StoreError> {
-        let pause_ms = retry_after_ms.unwrap_or(0).clamp(self.ports.settings.timing.poll_interval_ms, 3_600_000);
+        let pause_ms = retry_after_ms.unwrap_or(0).clamp(self.timing().poll_interval_ms, 3_600_000);
         self.take(Event::Postpone { until_ms: self.ports.clock.now_ms() + pause_ms, file }).await
     }
 
@@ -144,7 +149,7 @@ impl Advancing<'_> {
         let report = match self.backend.poll(self.key, &placed.batch).await {
             Ok(report) => report,
             Err(BackendError::Throttled { retry_after_ms }) => {
-                let pause_ms = retry_after_ms.unwrap_or(0).max(self.ports.settings.timing.poll_interval_ms);
+                let pause_ms = retry_after_ms.unwrap_or(0).max(self.timing().poll_interval_ms);
                 return Ok(Then::Wait(self.ports.clock.now_ms() + pause_ms));
             }
             Err(BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_)) => {

@@ -24,7 +24,7 @@ pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreErro
     match (ending, results) {
         (Ending::Batch { .. }, None) => choose(advancing).await,
         (Ending::Refused { refusal, .. }, None) if refusal.passing && *downloads == 0 => {
-            let patience_ms = PASSING_REFUSAL_MS.min(advancing.ports.settings.timing.poll_interval_ms * 10);
+            let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
         (Ending::Batch { .. }, Some(results)) => {
@@ -54,7 +54,7 @@ async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
         }
         Downloaded::Later => return Ok(advancing.rest()),
         Downloaded::Disagrees => {
-            let not_before_ms = advancing.ports.clock.now_ms() + advancing.ports.settings.timing.poll_interval_ms;
+            let not_before_ms = advancing.ports.clock.now_ms() + advancing.timing().poll_interval_ms;
             return advancing.take(Event::Retry { not_before_ms }).await;
         }
     }

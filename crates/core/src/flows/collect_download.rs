@@ -24,7 +24,7 @@ pub(super) async fn download(advancing: &Advancing<'_>, name: &ObjectName) -> Re
     let State::Collecting { ending: Ending::Batch { files, lines, .. }, downloads, .. } = &advancing.row.state else {
         return Ok(Downloaded::Later);
     };
-    let give_in = *downloads >= advancing.ports.settings.timing.max_downloads || planted(Fault::TruncatedBelieved);
+    let give_in = *downloads >= advancing.timing().max_downloads || planted(Fault::TruncatedBelieved);
     let mut writer = advancing.ports.objects.create(name).await?;
     let mut total = 0;
     for file in files {

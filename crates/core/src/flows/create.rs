@@ -25,7 +25,7 @@ pub(super) async fn begin(
         file,
         attempt: 1,
         since_ms: now_ms,
-        deadline_ms: now_ms + advancing.ports.settings.timing.create_timeout_ms,
+        deadline_ms: now_ms + advancing.timing().create_timeout_ms,
         absent_ms: None,
     };
     intend(advancing, creating, uploaded).await
@@ -71,7 +71,7 @@ async fn send(advancing: &Advancing<'_>, creating: &Creating) -> CreateReply {
         submission: advancing.row.id,
         file: creating.file.clone(),
         endpoint: advancing.row.lane.endpoint,
-        timeout_ms: advancing.ports.settings.timing.create_timeout_ms,
+        timeout_ms: advancing.timing().create_timeout_ms,
     };
     advancing.backend.create(advancing.key, batch).await
 }
@@ -141,7 +141,7 @@ pub(super) async fn find(
     let marker = Marker { submission: advancing.row.id, file: creating.file.clone(), since_ms: creating.since_ms };
     let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return Ok(advancing.rest()) };
     let now_ms = advancing.ports.clock.now_ms();
-    let timing = &advancing.ports.settings.timing;
+    let timing = advancing.timing();
     if let Some(first) = found.first() {
         if planted(Fault::TwinsBeforeAdoption) {
             for twin in &found[1..] {

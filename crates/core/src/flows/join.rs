@@ -33,7 +33,7 @@ pub(super) async fn find(ports: &Ports, asked: &Asked, call: &Call) -> Result<Op
             match job.joins.handed {
                 None if job.created_ms >= oldest_ms => {
                     raise_low(ports, asked, &first, low).await?;
-                    return Ok(Some(Accepted { job, again: false }));
+                    return Ok(Some(Accepted { job, joined: true, again: false }));
                 }
                 None => {}
                 Some(handed) if handed.at_ms + HOUR_MS < now_ms => {
@@ -45,7 +45,7 @@ pub(super) async fn find(ports: &Ports, asked: &Asked, call: &Call) -> Result<Op
         from = to;
     }
     raise_low(ports, asked, &first, low).await?;
-    Ok(only(recent, call).map(|job| Accepted { job, again: true }))
+    Ok(only(recent, call).map(|job| Accepted { job, joined: true, again: true }))
 }
 
 /// The only answer handed out within the hour, if it went to a lower count of this call: it was lost on its way.

@@ -86,8 +86,17 @@ pub struct Ports {
 pub struct Settings {
     /// Durations and limits of the protocol.
     pub timing: Timing,
+    /// The same for submissions to a provider, by its configured name, where they differ.
+    pub provider_timing: BTreeMap<String, Timing>,
     /// The classes and when each departs.
     pub classes: BTreeMap<String, Rule>,
+}
+
+impl Settings {
+    /// The durations by which submissions to a provider go.
+    pub fn timing_of(&self, provider: &str) -> &Timing {
+        self.provider_timing.get(provider).unwrap_or(&self.timing)
+    }
 }
 
 impl fmt::Debug for Ports {

@@ -12,7 +12,7 @@ use crate::objects::Objects;
 use crate::random::SystemRandom;
 
 /// The largest body that is kept in a row.
-const INLINE_BYTES: usize = 1 << 20;
+const INLINE_BYTES: usize = 4 << 20;
 
 /// The messages, with every large body written aside under `bodies/`. What is left there after its message was deleted
 /// is for the retention sweep.

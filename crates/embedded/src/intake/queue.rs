@@ -91,7 +91,7 @@ impl Queue {
             state.back.remove(seq);
             state.deliveries.remove(seq);
         }
-        let mut received = Vec::with_capacity(found.messages.len());
+        let mut list = Vec::with_capacity(found.messages.len());
         for (seq, message) in found.messages {
             // What was wanted back and is not there any more was deleted while its row was read.
             if seq <= wanted.after && !state.back.remove(&seq) {
@@ -103,9 +103,9 @@ impl Queue {
             delivery.receives += 1;
             delivery.until = until;
             let receives = delivery.receives;
-            received.push(Received { receipt: receipt(epoch, seq, receives), receives, message });
+            list.push(Received { receipt: receipt(epoch, seq, receives), receives, message });
         }
-        received
+        list
     }
 
     /// The numbers that these receipts may delete, as runs.

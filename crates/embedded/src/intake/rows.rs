@@ -151,14 +151,11 @@ impl Found {
 }
 
 fn message(connection: &Connection, words: &mut Words, row: &Row<'_>) -> Result<(i64, Message), Fault> {
-    let body = match row.get::<_, Option<String>>(11)? {
-        Some(object) => {
-            MessageBody::At(BodyAt { object: ObjectName(object), offset: row.get(12)?, length: row.get(13)? })
-        }
-        None => {
-            let bytes = row.get_ref(14)?.as_blob().map_err(rusqlite::Error::from)?;
-            MessageBody::Inline(Bytes::copy_from_slice(bytes))
-        }
+    let body = if let Some(object) = row.get::<_, Option<String>>(11)? {
+        MessageBody::At(BodyAt { object: ObjectName(object), offset: row.get(12)?, length: row.get(13)? })
+    } else {
+        let bytes = row.get_ref(14)?.as_blob().map_err(rusqlite::Error::from)?;
+        MessageBody::Inline(Bytes::copy_from_slice(bytes))
     };
     let message = Message {
         job: JobId(row.get(1)?),

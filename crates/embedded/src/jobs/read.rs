@@ -104,8 +104,8 @@ fn body(connection: &Connection, words: &mut Words, row: &Row<'_>) -> Result<Opt
 
 /// 32 bytes, or text where what was given is no such hash.
 fn body_hash(value: ValueRef<'_>) -> Result<String, Fault> {
-    match value {
-        ValueRef::Blob(bytes) => Ok(hex::encode(bytes)),
-        value => Ok(value.as_str().map_err(rusqlite::Error::from)?.to_owned()),
+    if let ValueRef::Blob(bytes) = value {
+        return Ok(hex::encode(bytes));
     }
+    Ok(value.as_str().map_err(rusqlite::Error::from)?.to_owned())
 }

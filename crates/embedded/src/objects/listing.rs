@@ -6,6 +6,7 @@ use std::path::Path;
 
 use offpeak_core::ids::ObjectName;
 
+use super::name;
 use crate::clock::unix_ms;
 
 /// Which names are wanted.
@@ -22,13 +23,11 @@ impl Wanted {
     /// The names, ascending, each with the time of its last write.
     pub(super) fn list(&self, root: &Path) -> io::Result<Vec<(ObjectName, u64)>> {
         let mut found = Vec::new();
-        // A prefix names whole directories up to its last slash: nothing beside them is read. What is no plain name
-        // could lead out of the root, and no object has it.
-        let (above, _) = self.prefix.rsplit_once('/').unwrap_or_default();
-        let plain = above.is_empty() || above.split('/').all(|segment| !matches!(segment, "" | "." | ".."));
-        if plain {
-            let start = if above.is_empty() { String::new() } else { format!("{above}/") };
-            self.walk(&root.join(above), &start, &mut found)?;
+        // A prefix names whole directories up to its last slash: nothing beside them is read.
+        let start = self.prefix.rfind('/').map_or("", |slash| &self.prefix[..=slash]);
+        // No object has a name that is refused.
+        if let Ok(directory) = name::directory(root, start.trim_end_matches('/')) {
+            self.walk(&directory, start, &mut found)?;
         }
         Ok(found)
     }
@@ -38,9 +37,7 @@ impl Wanted {
         let mut entries = match fs::read_dir(directory) {
             Ok(entries) => self.below(start, entries)?,
             // It went meanwhile, or there never was one.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(());
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
         // Sorted with their slashes, directories lie where their objects' names lie.
@@ -64,9 +61,8 @@ impl Wanted {
         for entry in entries {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let is_directory = entry.file_type()?.is_dir();
-            let name = format!("{start}{name}{}", if is_directory { "/" } else { "" });
-            let wanted = if is_directory {
+            let name = format!("{start}{}", name::of_entry(&name));
+            let wanted = if name.ends_with('/') {
                 // A directory holds later names, too, if `after` itself lies in it.
                 (name.starts_with(&self.prefix) || self.prefix.starts_with(&name))
                     && (name > self.after || self.after.starts_with(&name))

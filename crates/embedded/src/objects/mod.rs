@@ -2,7 +2,7 @@
 //!
 //! An object is written to `incoming/`, synced, renamed to its name under `objects/`, and the directory synced: so it is
 //! visible whole or not at all, and stays after a crash. What a killed process left in `incoming/` goes at the next
-//! opening. A name cannot be both an object and the beginning (up to a `/`) of another's.
+//! opening.
 
 mod handles;
 mod listing;

@@ -23,11 +23,7 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(7 * DAY.as_secs());
 ///
 /// A class has `window` (default 60 s, 50 ms to 7 days) and perhaps `max_jobs` (as many depart at once), or `at`
 /// (`"HH:MM"`) with `time_zone` (an IANA name, default `UTC`). The class `soon` is there even if the file has none.
-pub(super) fn read_all(
-    document: &mut Document<'_>,
-    flags: &Flags,
-    problems: &mut Problems,
-) -> BTreeMap<String, Rule> {
+pub(super) fn read_all(document: &mut Document<'_>, flags: &Flags, problems: &mut Problems) -> BTreeMap<String, Rule> {
     let mut seen = BTreeSet::new();
     let mut classes = BTreeMap::from([(SOON.to_owned(), by_window(WINDOW, None))]);
     for mut section in document.tables("class", problems) {
@@ -58,7 +54,9 @@ fn read(section: &mut Section<'_>, problems: &mut Problems) -> Rule {
     let (window, at) = (section.text("window", problems), section.text("at", problems));
     let (max_jobs, zone) = (section.number("max_jobs", problems), section.text("time_zone", problems));
     if let Some(at) = at {
-        for (key, origin) in [("window", window.map(|given| given.origin)), ("max_jobs", max_jobs.map(|given| given.origin))] {
+        for (key, origin) in
+            [("window", window.map(|given| given.origin)), ("max_jobs", max_jobs.map(|given| given.origin))]
+        {
             if let Some(origin) = origin {
                 problems.add(origin, format!("{key}: not together with `at`; a class has a window or an hour"));
             }
@@ -71,7 +69,7 @@ fn read(section: &mut Section<'_>, problems: &mut Problems) -> Rule {
         problems.refuse(&zone, "only together with `at`");
     }
     let window = problems.read(window, |text| value::duration(text, SHORTEST..=LONGEST_WINDOW));
-    let max_jobs = problems.read(max_jobs, |jobs| value::number(*jobs, &(1..=u64::MAX)));
+    let max_jobs = problems.read(max_jobs, |jobs| value::number(*jobs, &(1..=1_000_000_000)));
     by_window(window.map_or(WINDOW, |window| window.value), max_jobs.map(|jobs| jobs.value))
 }
 
@@ -101,5 +99,6 @@ fn time_of_day(text: &str) -> Result<Time, String> {
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, String> {
-    TimeZone::get(text).map_err(|_| format!("{text:?} is not a time zone; write an IANA name such as \"Europe/Berlin\""))
+    TimeZone::get(text)
+        .map_err(|_| format!("{text:?} is not a time zone; write an IANA name such as \"Europe/Berlin\""))
 }

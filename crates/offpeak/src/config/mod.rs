@@ -29,6 +29,7 @@ use offpeak_core::timing::Timing;
 use secrecy::SecretString;
 
 pub(crate) use auth::{Auth, Mode};
+pub(crate) use class::SOON;
 pub(crate) use flags::Flags;
 pub(crate) use limits::{Limits, Retention};
 pub(crate) use problem::Refused;
@@ -76,7 +77,9 @@ impl Config {
     /// # Errors
     /// [`Refused`] with a line for each thing that is wrong.
     pub(crate) fn load(flags: &Flags) -> Result<Self, Refused> {
-        let Some(path) = &flags.config else { return Self::of("", Path::new("offpeak.toml"), flags, &environment::variable) };
+        let Some(path) = &flags.config else {
+            return Self::of("", Path::new("offpeak.toml"), flags, &environment::variable);
+        };
         match std::fs::read_to_string(path) {
             Ok(text) => Self::of(&text, path, flags, &environment::variable),
             Err(error) => Err(Refused { lines: vec![format!("{}: {error}", path.display())] }),
@@ -120,8 +123,10 @@ impl Config {
                         provider.name
                     ),
                 ),
-                Lookup::Odd => problems
-                    .add(Origin::Nowhere, format!("{variable} is not a key: allowed are ASCII characters without spaces")),
+                Lookup::Odd => problems.add(
+                    Origin::Nowhere,
+                    format!("{variable} is not a key: allowed are ASCII characters without spaces"),
+                ),
             }
         }
     }
@@ -143,7 +148,8 @@ impl Config {
 
     /// Durations of the protocol that suit every provider: the shortest poll interval, the longest create.
     pub(crate) fn timing(&self) -> Timing {
-        let mut suits_all = Provider { poll_interval: Duration::MAX, ..self.providers.first().cloned().unwrap_or_default() };
+        let mut suits_all =
+            Provider { poll_interval: Duration::MAX, ..self.providers.first().cloned().unwrap_or_default() };
         for provider in &self.providers {
             suits_all.poll_interval = suits_all.poll_interval.min(provider.poll_interval);
             suits_all.create_timeout = suits_all.create_timeout.max(provider.create_timeout);

@@ -118,7 +118,7 @@ impl Provider {
         for (key, allowed, target) in [
             ("max_requests", 1..=1_000_000, &mut self.limits.requests),
             ("max_bytes", 1..=1_000_000_000, &mut self.limits.bytes),
-            ("max_tokens", 1..=u64::MAX, &mut self.limits.tokens),
+            ("max_tokens", 1..=1_000_000_000_000, &mut self.limits.tokens),
         ] {
             let given = section.number(key, problems);
             if let Some(limit) = problems.read(given, |number| value::number(*number, &allowed)) {

@@ -40,7 +40,8 @@ impl Server {
         if let Some(listen) = problems.read_either(listen, flags.listen(), |text| value::address(text)) {
             server.listen = listen.value;
         }
-        let not_empty = |text: &String| if text.is_empty() { Err("empty; write a path".to_owned()) } else { Ok(text.into()) };
+        let not_empty =
+            |text: &String| if text.is_empty() { Err("empty; write a path".to_owned()) } else { Ok(text.into()) };
         let data_dir = section.text("data_dir", problems);
         if let Some(data_dir) = problems.read(data_dir, not_empty) {
             server.data_dir = data_dir.value;

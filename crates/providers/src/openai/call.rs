@@ -34,7 +34,8 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
         let base: Url = config.base_url.parse().map_err(|_| ConfigError::BaseUrl)?;
-        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+        let anonymous = base.username().is_empty() && base.password().is_none();
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || !anonymous {
             return Err(ConfigError::BaseUrl);
         }
         let reads = builder(config)?.read_timeout(config.answer_timeout).redirect(Policy::limited(5));

@@ -71,8 +71,8 @@ impl Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The base URL is none, or not of http or https.
-    #[error("the base URL is not an http or https address")]
+    /// The base URL is none, not of http or https, or holds a password.
+    #[error("the base URL is not a plain http or https address")]
     BaseUrl,
     /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up")]

@@ -62,7 +62,7 @@ impl Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
-    /// The upstream's base URL is none, or TLS cannot be set up.
+    /// The upstream's base URL is none or holds a password, or TLS cannot be set up.
     #[error("the upstream cannot be called as configured")]
     Config,
     /// The path is not below `/v1`, or has dot segments. Nothing was sent.

@@ -2,9 +2,10 @@
 
 use offpeak_core::ports::{Backend as _, CreateReply, NewBatch};
 use offpeak_core::submission::Refusal;
+use offpeak_providers::openai::{Backend, Config, ConfigError};
 use secrecy::SecretString;
 
-use crate::stage::{Play, Stage, answer, nobody, ok};
+use crate::stage::{Play, Stage, answer, no_tls, nobody, ok};
 use crate::{KEY, SUBMISSION_TEXT, backend, key, new_batch, refusal};
 
 async fn reply_to(stage: &Stage) -> CreateReply {
@@ -18,10 +19,8 @@ async fn reply_when(bytes: Vec<u8>) -> CreateReply {
 }
 
 async fn refused_when(bytes: Vec<u8>) -> Refusal {
-    match reply_when(bytes).await {
-        CreateReply::Refused(refusal) => refusal,
-        other => panic!("{other:?}"),
-    }
+    let CreateReply::Refused(refusal) = reply_when(bytes).await else { panic!("not refused") };
+    refusal
 }
 
 #[tokio::test]
@@ -87,6 +86,19 @@ async fn silence_is_unclear_once_the_time_is_over() {
 async fn without_a_connection_nothing_was_created() {
     let reply = backend(nobody().await).create(&key(), new_batch()).await;
     assert!(matches!(reply, CreateReply::Throttled { retry_after_ms: None }), "{reply:?}");
+}
+
+#[tokio::test]
+async fn tls_that_fails_is_no_connection() {
+    let reply = backend(no_tls().await).create(&key(), new_batch()).await;
+    assert!(matches!(reply, CreateReply::Throttled { retry_after_ms: None }), "{reply:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_work_is_refused() {
+    for base in ["", "/v1", "ftp://x/v1", "https://user:pw@x/v1"] {
+        assert_eq!(Backend::new(&Config::new(base)).unwrap_err(), ConfigError::BaseUrl, "{base}");
+    }
 }
 
 #[tokio::test]

@@ -51,21 +51,16 @@ async fn a_file_of_another_length_than_said_is_not_uploaded() {
 
 #[tokio::test]
 async fn an_upload_that_fails_says_how() {
-    let cases: [(Vec<u8>, fn(&BackendError) -> bool); 5] = [
-        (answer(429, &[("Retry-After", "3")], ""), |error| {
-            matches!(error, BackendError::Throttled { retry_after_ms: Some(3_000) })
-        }),
-        (answer(503, &[("Retry-After", "3")], ""), |error| {
-            matches!(error, BackendError::Throttled { retry_after_ms: Some(3_000) })
-        }),
-        (answer(500, &[], "secret words"), |error| error.to_string() == "the provider is unavailable: HTTP status 500"),
-        (answer(413, &[], ""), |error| matches!(error, BackendError::Refused(refusal) if refusal.status == 413)),
-        (ok("{}"), |error| matches!(error, BackendError::Unavailable(_))),
-    ];
-    for (bytes, expected) in cases {
+    for (bytes, expected) in [
+        (answer(429, &[("Retry-After", "3")], ""), "Throttled { retry_after_ms: Some(3000) }"),
+        (answer(503, &[("Retry-After", "3")], ""), "Throttled { retry_after_ms: Some(3000) }"),
+        (answer(500, &[], "their words"), r#"Unavailable("HTTP status 500")"#),
+        (answer(413, &[], ""), "Refused(Refusal { status: 413, "),
+        (ok("{}"), r#"Unavailable("an answer that cannot be read")"#),
+    ] {
         let stage = Stage::saying(bytes).await;
         let error = backend(stage.base()).upload(&key(), ten_bytes()).await.unwrap_err();
-        assert!(expected(&error), "{error}");
+        assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         assert_eq!(stage.seen().len(), 1, "its bytes cannot be sent twice");
     }
     let error = backend(nobody().await).upload(&key(), ten_bytes()).await.unwrap_err();

@@ -113,3 +113,27 @@ async fn a_list_without_end_proves_no_absence() {
     assert!(matches!(found(&endless).await, Err(BackendError::Unavailable(_))));
     assert_eq!(endless.seen().len(), 50);
 }
+
+#[tokio::test]
+async fn a_time_is_read_in_every_spelling() {
+    let old = SINCE - 601;
+    let spellings = [
+        json!(old),
+        json!(old * 1000),
+        json!(1_799_999_399.25),
+        json!(old.to_string()),
+        json!("2027-01-15T07:49:59Z"),
+        json!("2027-01-15T07:49:59.5"),
+        json!("2027-01-15T09:49:59+02:00"),
+    ];
+    for created in spellings {
+        let stage = Stage::saying(page(&[json!({"id": "a", "created_at": created})], true)).await;
+        assert!(found(&stage).await.unwrap().is_empty());
+        assert_eq!(stage.seen().len(), 1, "{created} is too old to look further");
+    }
+    for created in [json!(null), json!("yesterday"), json!({}), json!(-1)] {
+        let stage = Stage::saying(page(&[json!({"id": "a", "created_at": created})], true)).await;
+        assert!(found(&stage).await.unwrap().is_empty());
+        assert_eq!(stage.seen().len(), 2, "{created} says nothing");
+    }
+}

@@ -25,7 +25,7 @@ async fn a_submission_goes_up_runs_and_comes_home() {
     else {
         panic!()
     };
-    assert_eq!(backend.find(&key(), marker(0)).await.unwrap(), [batch.clone()]);
+    assert_eq!(backend.find(&key(), marker(0)).await.unwrap(), std::slice::from_ref(&batch));
     let report = loop {
         let report = backend.poll(&key(), &batch).await.unwrap();
         if report.phase != BatchPhase::Running {

@@ -13,7 +13,7 @@ use offpeak_providers::relay::{Config, RelayError, ResponseBody, Upstream};
 use secrecy::SecretString;
 
 use crate::key;
-use crate::stage::{Play, Seen, Stage, answer, nobody, ok};
+use crate::stage::{Play, Seen, Stage, answer, no_tls, nobody, ok};
 
 fn upstream(base_url: impl Into<String>) -> Upstream {
     Upstream::new(&Config::new(base_url)).unwrap()
@@ -199,7 +199,9 @@ async fn limits_hold() {
     let (first, second) = tokio::join!(upstream.send(None, get("/v1/a")), upstream.send(None, get("/v1/b")));
     assert_eq!((first.unwrap_err(), second.unwrap_err()), (RelayError::TimedOut, RelayError::Saturated));
     assert_eq!(upstream.send(None, get("/v1/c")).await.unwrap_err(), RelayError::TimedOut);
-    assert_eq!(self::upstream(nobody().await).send(None, get("/v1/a")).await.unwrap_err(), RelayError::Unreachable);
+    for base in [nobody().await, no_tls().await] {
+        assert_eq!(self::upstream(base).send(None, get("/v1/a")).await.unwrap_err(), RelayError::Unreachable);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What the stage does with a request.
-pub enum Play {
+pub(crate) enum Play {
     /// Writes these bytes and keeps the connection.
     Say(Vec<u8>),
     /// Writes these bytes and closes the connection.
@@ -17,22 +17,22 @@ pub enum Play {
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub method: String,
-    pub target: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
     /// Lower-case names, in the order of arrival.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Which connection brought it, from 0.
-    pub connection: usize,
+    pub(crate) connection: usize,
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 }
@@ -40,14 +40,14 @@ impl Seen {
 type Script = dyn Fn(&Seen, usize) -> Play + Send + Sync;
 
 /// The server; it ends with its runtime.
-pub struct Stage {
+pub(crate) struct Stage {
     origin: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Stage {
     /// Plays `script` to each request, given how many came before it.
-    pub async fn new(script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static) -> Self {
+    pub(crate) async fn new(script: impl Fn(&Seen, usize) -> Play + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -63,23 +63,23 @@ impl Stage {
     }
 
     /// Gives the same answer to every request.
-    pub async fn saying(bytes: Vec<u8>) -> Self {
+    pub(crate) async fn saying(bytes: Vec<u8>) -> Self {
         Self::new(move |_, _| Play::Say(bytes.clone())).await
     }
 
-    pub fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    pub fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("{}/v1", self.origin)
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    pub fn only(&self) -> Seen {
+    pub(crate) fn only(&self) -> Seen {
         let seen = self.seen();
         assert_eq!(seen.len(), 1, "{seen:?}");
         seen[0].clone()
@@ -87,22 +87,34 @@ impl Stage {
 }
 
 /// An address where nobody listens.
-pub async fn nobody() -> String {
+pub(crate) async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}/v1", listener.local_addr().unwrap())
 }
 
+/// An `https` address where nobody speaks TLS.
+pub(crate) async fn no_tls() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await);
+        }
+    });
+    base
+}
+
 /// A whole answer.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
-        out.push_str(&format!("{name}: {value}\r\n"));
+        out.extend([*name, ": ", *value, "\r\n"]);
     }
     format!("{out}\r\n{body}").into_bytes()
 }
 
 /// A whole answer of status 200.
-pub fn ok(body: &str) -> Vec<u8> {
+pub(crate) fn ok(body: &str) -> Vec<u8> {
     answer(200, &[("Content-Type", "application/json")], body)
 }
 
@@ -115,13 +127,13 @@ async fn act(mut stream: TcpStream, connection: usize, log: Arc<Mutex<Vec<Seen>>
             log.push(seen.clone());
             log.len() - 1
         };
-        match script(&seen, before) {
-            Play::Say(bytes) => stream.write_all(&bytes).await.unwrap(),
-            Play::SayAndLeave(bytes) => {
-                stream.write_all(&bytes).await.unwrap();
-                return;
-            }
+        let (bytes, leaves) = match script(&seen, before) {
+            Play::Say(bytes) => (bytes, false),
+            Play::SayAndLeave(bytes) => (bytes, true),
             Play::Silence => std::future::pending().await,
+        };
+        if stream.write_all(&bytes).await.is_err() || leaves {
+            return;
         }
     }
 }

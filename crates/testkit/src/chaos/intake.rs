@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use offpeak_core::ports::{self, Depth, Message, Received, Receipt, StoreError};
+use offpeak_core::ports::{self, Depth, Message, Receipt, Received, StoreError};
 
 use super::{Gate, through};
 

@@ -18,10 +18,13 @@
 //! the test's clock is not paused, and short.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::missing_panics_doc,
     reason = "a suite fails by panicking, and each case says so"
 )]
 
+pub mod backend;
+pub mod backend_files;
 pub mod classes;
 pub mod credentials;
 pub mod intake;

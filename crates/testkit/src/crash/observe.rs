@@ -136,7 +136,7 @@ impl ports::Classes for Classes {
         self.0.trace.say("classes", || format!("{class} {row:?}{}", if done { "" } else { " REFUSED" }));
         if done && row.recalled_ms.is_some() {
             let now_ms = self.0.now_ms();
-            self.0.book.with(|pages| pages.recalled.entry(class.to_owned()).or_insert(now_ms));
+            self.0.book.with(|pages| *pages.recalled.entry(class.to_owned()).or_insert(now_ms));
         }
         Ok(done)
     }
@@ -158,7 +158,7 @@ impl ports::Intake for Intake {
     async fn send(&self, messages: Vec<Message>) -> Result<(), StoreError> {
         let now_ms = self.watch.now_ms();
         for message in &messages {
-            self.watch.book.with(|pages| pages.sent.entry(message.job).or_insert(now_ms));
+            self.watch.book.with(|pages| *pages.sent.entry(message.job).or_insert(now_ms));
             self.watch.trace.say("intake", || format!("sent {} attempt {}", message.job, message.attempt));
         }
         if self.weather.strikes(self.weather.hazards.repeated) {
@@ -175,8 +175,7 @@ impl ports::Intake for Intake {
         wait_ms: u64,
     ) -> Result<Vec<Received>, StoreError> {
         // A queue delivers at least once: now and then a message shows although somebody holds it.
-        let visibility_ms =
-            if self.weather.strikes(self.weather.hazards.repeated / 4) { 1 } else { visibility_ms };
+        let visibility_ms = if self.weather.strikes(self.weather.hazards.repeated / 4) { 1 } else { visibility_ms };
         let max = max.min(self.receive);
         let received = ports::Intake::receive(&self.watch.fakes.intake, class, max, visibility_ms, wait_ms).await?;
         for one in &received {

@@ -149,26 +149,30 @@ impl Batch {
     /// Decides when each line runs and when the batch ends.
     fn plan(&mut self, requests: Vec<Request>, fate: BatchFate, (script, random): (&Script, &Random)) {
         let expires_ms = self.created_ms + script.window_ms;
-        let run_ms = random.between(script.run.least_ms, script.run.most_ms);
-        let last_ms = match fate {
-            BatchFate::Overlong => expires_ms + random.between(1, script.window_ms),
-            _ => self.begins_ms + run_ms,
+        let whole_ms = random.between(script.run.least_ms, script.run.most_ms);
+        let last_ms = if fate == BatchFate::Overlong {
+            expires_ms + random.between(1, script.window_ms)
+        } else {
+            self.begins_ms + whole_ms
         };
+        let unending = matches!(fate, BatchFate::Stuck | BatchFate::Deaf);
         for request in requests {
-            let late = matches!(fate, BatchFate::Stuck | BatchFate::Deaf) && random.chance(500);
-            let runs_ms = match (late, fate) {
-                (true, BatchFate::Deaf) => expires_ms + random.between(script.window_ms, 4 * script.window_ms),
-                (true, _) => NEVER_MS,
+            let late = unending && random.chance(500);
+            let runs_ms = match (late, self.deaf) {
+                (true, true) => expires_ms + random.between(script.window_ms, 4 * script.window_ms),
+                (true, false) => NEVER_MS,
                 (false, _) => random.between(self.begins_ms, last_ms),
             };
             let (fate, repeated) = (LineFate::drawn(&script.lines, random), random.chance(script.lines.repeated));
             self.lines.push(Line { request, runs_ms, fate, repeated, sample: None });
         }
         self.lines.sort_by_key(|line| line.runs_ms);
-        (self.ends_ms, self.end) = match fate {
-            BatchFate::Stuck | BatchFate::Deaf => (NEVER_MS, BatchPhase::Completed),
-            _ if last_ms > expires_ms => (expires_ms, BatchPhase::Expired),
-            _ => (last_ms, BatchPhase::Completed),
+        (self.ends_ms, self.end) = if unending {
+            (NEVER_MS, BatchPhase::Completed)
+        } else if last_ms > expires_ms {
+            (expires_ms, BatchPhase::Expired)
+        } else {
+            (last_ms, BatchPhase::Completed)
         };
     }
 

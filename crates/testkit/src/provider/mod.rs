@@ -268,7 +268,7 @@ impl Backend for ScriptedProvider {
         let odds = self.script.lock().downloads;
         self.now(|state, _| {
             let file = state.files.get(file).ok_or(BackendError::NotFound)?;
-            Ok(output::download(file, &odds, &self.random))
+            Ok(output::download(file, odds, &self.random))
         })
     }
 

@@ -24,9 +24,11 @@ pub(super) struct File {
 
 /// The output file and the error file of a batch that has ended.
 pub(super) fn files(batch: &Batch, random: &Random) -> [Option<File>; 2] {
+    // Nobody documents whether a cancelled batch lists the lines that did not run.
+    let unfinished = batch.unfinished_code().filter(|code| *code == "batch_expired" || random.chance(500));
     let (mut output, mut errors, mut uncounted) = (Vec::new(), Vec::new(), [false, false]);
     for (n, line) in batch.lines.iter().enumerate() {
-        let Some(text) = result(line, n < batch.run, batch.unfinished_code()) else { continue };
+        let Some(text) = result(line, n < batch.run, unfinished) else { continue };
         let ran_well = n < batch.run && line.fate == LineFate::Well;
         let lines = if ran_well { &mut output } else { &mut errors };
         uncounted[usize::from(!ran_well)] |= line.repeated || n >= batch.run;
@@ -80,7 +82,7 @@ fn answered(line: &Line, sample: u64) -> Value {
 }
 
 /// The file on its way down, cut short if the dice say so.
-pub(super) fn download(file: &File, odds: &DownloadOdds, random: &Random) -> Download {
+pub(super) fn download(file: &File, odds: DownloadOdds, random: &Random) -> Download {
     let whole = Some(file.bytes.len() as u64);
     let visibly = random.chance(odds.cut_visibly);
     let silently = random.chance(odds.cut_silently);

@@ -1,0 +1,120 @@
+//! `offpeak serve`: front door, packers, poller and sweeper in one process, over one data directory.
+
+mod compose;
+mod drivers;
+mod listener;
+mod relay;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use offpeak_api::router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use compose::Composed;
+
+/// How long connections may take to finish what they write after a stop.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// What kept it from starting.
+pub(crate) fn run(config: Config) -> anyhow::Result<()> {
+    raise_descriptor_limit();
+    runtime()?.block_on(listen(config))
+}
+
+async fn listen(config: Config) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("listening on {}", config.server.listen))?;
+    let stop = stop_signal()?;
+    run_on(listener, config, stop).await
+}
+
+/// Serves on a listener until `stop` resolves, then winds down within 10 s.
+///
+/// # Errors
+/// What kept it from starting.
+pub(crate) async fn run_on(
+    listener: TcpListener,
+    config: Config,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr().context("reading the listener's address")?;
+    let composed = compose::compose(&config).await?;
+    announce(&config, address);
+    let (stopping, stopped) = watch::channel(false);
+    let drivers = drivers::start(&composed, &config, &stopped);
+    let Composed { gateway, waiters, .. } = composed;
+    let app = router(Arc::new(gateway));
+    let accepting = listener::accept(listener, app, stopped.clone());
+    tokio::pin!(accepting);
+    tokio::select! {
+        biased;
+        () = stop => {}
+        () = &mut accepting => {}
+    }
+    tracing::info!("stopping");
+    // Whoever sent the signal has gone where a receiver is gone too.
+    let _ = stopping.send(true);
+    let wind_down = async {
+        loop {
+            // Calls that were being accepted may come to wait only now.
+            waiters.dismiss();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = tokio::time::sleep(LINGER) => tracing::warn!("some connections did not finish"),
+        () = wind_down => {}
+    }
+    drivers.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn announce(config: &Config, address: SocketAddr) {
+    tracing::info!(
+        %address,
+        data_dir = %config.server.data_dir.display(),
+        auth = config.auth.mode.name(),
+        "listening"
+    );
+}
+
+/// Resolves at the first SIGINT or SIGTERM.
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Lets this process hold as many connections as the system allows.
+pub(crate) fn raise_descriptor_limit() {
+    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        Ok(limit) => tracing::debug!(limit, "open files allowed"),
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
+}
+
+/// The runtime that commands run on.
+///
+/// # Errors
+/// The system gives no threads.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")
+}

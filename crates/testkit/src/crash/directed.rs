@@ -1,0 +1,1 @@
+//! Scenarios for what random runs rarely meet.

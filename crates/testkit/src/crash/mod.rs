@@ -1,0 +1,114 @@
+//! The crash world: every flow of the domain, run by actors that die, freeze, repeat themselves and lose replies.
+//!
+//! ```text
+//! callers ──► front doors ─┐
+//!             packers ─────┼──► chaos ──► judge's record ──► fakes
+//!             pollers ─────┤       └────► scripted provider (its ledger: what was paid)
+//!             sweeper ─────┘
+//! ```
+//!
+//! A seed decides everything, and a run follows tokio's paused clock on one thread: the same seed is the same run.
+//! After a while the weather clears, and the world runs on until everything that was accepted is final. Then the
+//! judge compares the stores, the provider's ledger and what the callers heard with the promises of DESIGN.md.
+
+pub mod book;
+pub mod caller;
+pub mod crew;
+pub mod directed;
+pub mod door;
+pub mod judge;
+mod judge_answers;
+mod judge_money;
+pub mod observe;
+pub mod plan;
+pub mod switch;
+pub mod trace;
+pub mod weather;
+pub mod world;
+
+use std::fmt;
+use std::ops::AddAssign;
+
+use offpeak_core::faults::{Fault, plant};
+
+/// What happened how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Runs.
+    pub seeds: u64,
+    /// Jobs that were accepted.
+    pub jobs: u64,
+    /// Callers.
+    pub callers: u64,
+    /// Submissions that were sealed.
+    pub submissions: u64,
+    /// Actors that died.
+    pub kills: u64,
+    /// Actors that froze.
+    pub freezes: u64,
+    /// Replies that were lost, of ports and to callers.
+    pub lost_replies: u64,
+    /// Callers who got a sample that another got too, after a lost reply among them.
+    pub shared_samples: u64,
+    /// Lines that were queued again.
+    pub reruns: u64,
+    /// Samples that were paid for and that no caller took.
+    pub orphans: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.jobs += other.jobs;
+        self.callers += other.callers;
+        self.submissions += other.submissions;
+        self.kills += other.kills;
+        self.freezes += other.freezes;
+        self.lost_replies += other.lost_replies;
+        self.shared_samples += other.shared_samples;
+        self.reruns += other.reruns;
+        self.orphans += other.orphans;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} seeds, {} jobs, {} callers, ", self.seeds, self.jobs, self.callers)?;
+        write!(f, "{} submissions, {} kills, {} freezes, ", self.submissions, self.kills, self.freezes)?;
+        write!(f, "{} lost replies, {} reruns, ", self.lost_replies, self.reruns)?;
+        write!(f, "{} shared samples, {} orphaned samples", self.shared_samples, self.orphans)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Which promises were broken, if any.
+    pub failures: Vec<String>,
+    /// What happened how often.
+    pub counts: Counts,
+    /// The trace, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed, with a safeguard switched off if one is named.
+///
+/// # Panics
+/// Where no runtime can be built.
+#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
+pub fn run(seed: u64, fault: Option<Fault>, traced: bool) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime for one thread");
+    plant(fault);
+    let outcome = runtime.block_on(Box::pin(world::World::run(seed, traced)));
+    plant(None);
+    outcome
+}
+
+/// The fault of that name.
+pub fn fault(name: &str) -> Option<Fault> {
+    Fault::ALL.iter().copied().find(|fault| format!("{fault:?}") == name)
+}
