@@ -1,1 +1,37 @@
-//! x
+//! What the end-to-end tests share: the real binary as a process, upstreams to put it before, and callers.
+//!
+//! ```text
+//! Load, Http ──► Gateway (a process, its Home on disk) ──► Upstream (the simulator) | Recorder (keeps every byte)
+//! ```
+//!
+//! Everything listens on loopback, waits by [`until`] with a bound, and ends with its test.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test harness: what cannot be set up ends the test that asked for it"
+)]
+
+mod binary;
+mod gateway;
+mod home;
+mod http;
+mod load;
+mod process;
+mod question;
+mod recorder;
+mod recorder_batch;
+mod until;
+mod upstream;
+
+pub use binary::{cargo, offpeak, workspace};
+pub use gateway::{Gateway, Setup};
+pub use home::Home;
+pub use http::{Answer, Call, Http};
+pub use load::{Load, Outcome};
+pub use process::{Output, Process, run};
+pub use question::{chat, echoed, embeddings, hello};
+pub use recorder::{Recorded, Recorder};
+pub use until::{PATIENCE, until};
+pub use upstream::{Upstream, free_port};

@@ -5,6 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use serde::{Deserialize, Serialize};
 
+use crate::ids::RequestId;
+
 /// When a class departs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rule {
@@ -24,27 +26,36 @@ pub enum Rule {
     },
 }
 
+/// A drain that began a receive and has not ended empty-handed since: what it received may be hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The drain.
+    pub drain: RequestId,
+    /// Before its last receive, Unix milliseconds.
+    pub at_ms: u64,
+}
+
 /// The row of a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Departures {
     /// Raised by every write; 0 where there is no row yet.
     pub version: u64,
     /// When the last drain that departed had begun, Unix milliseconds.
     pub departed_ms: u64,
-    /// When a drain last began a receive without having ended empty-handed since.
-    pub noted_ms: Option<u64>,
-    /// When something last put work back: a requeue or a lost lease. Cleared by a departure begun over a tick later.
+    /// The drains that hold messages, or died holding them. Each note goes when its drain ends holding none, or
+    /// another departs that began so much later that every message held at the note was visible again.
+    pub notes: Vec<Note>,
+    /// When something last put work back: a requeue or a lost lease; raised by each. Cleared by a departure whose
+    /// drain saw it when it began, over a tick later.
     pub recalled_ms: Option<u64>,
 }
 
 impl Departures {
     /// Whether the class must be drained now.
     ///
-    /// `waiting` counts visible and hidden messages, `keep_ms` is one visibility timeout plus two ticks: so long a
-    /// note of a drain that never ended keeps the class due.
-    pub fn due(&self, rule: &Rule, waiting: u64, now_ms: u64, keep_ms: u64) -> bool {
-        let noted = self.noted_ms.is_some_and(|noted| now_ms < noted.saturating_add(keep_ms));
-        if noted || self.recalled_ms.is_some() {
+    /// `waiting` counts visible and hidden messages.
+    pub fn due(&self, rule: &Rule, waiting: u64, now_ms: u64) -> bool {
+        if !self.notes.is_empty() || self.recalled_ms.is_some() {
             return true;
         }
         waiting > 0
@@ -57,12 +68,29 @@ impl Departures {
             }
     }
 
-    /// The row after a drain that began at `began_ms` departed.
+    /// The row with this drain's note at `at_ms`, or without it.
     #[must_use]
-    pub fn departed(mut self, began_ms: u64, tick_ms: u64) -> Self {
+    pub fn noted(mut self, drain: RequestId, at_ms: Option<u64>) -> Self {
+        self.notes.retain(|note| note.drain != drain);
+        self.notes.extend(at_ms.map(|at_ms| Note { drain, at_ms }));
+        self
+    }
+
+    /// The row after work was put back.
+    #[must_use]
+    pub fn recalled(mut self, now_ms: u64) -> Self {
+        self.recalled_ms = Some(self.recalled_ms.map_or(now_ms, |before| now_ms.max(before + 1)));
+        self
+    }
+
+    /// The row after a drain departed that had begun at `began_ms`, when the row was `before`. `keep_ms` is how long
+    /// a message may be hidden after its note.
+    #[must_use]
+    pub fn departed(mut self, before: &Self, began_ms: u64, tick_ms: u64, keep_ms: u64) -> Self {
         self.departed_ms = self.departed_ms.max(began_ms);
-        self.noted_ms = None;
-        if self.recalled_ms.is_some_and(|recalled| began_ms > recalled.saturating_add(tick_ms)) {
+        self.notes.retain(|note| began_ms < note.at_ms.saturating_add(keep_ms));
+        let over = self.recalled_ms.is_some_and(|recalled| began_ms > recalled.saturating_add(tick_ms));
+        if over && self.recalled_ms == before.recalled_ms {
             self.recalled_ms = None;
         }
         self
@@ -88,6 +116,7 @@ mod tests {
     use super::*;
 
     const KEEP: u64 = 10_000;
+    const DRAIN: RequestId = RequestId([1; 16]);
 
     fn nightly() -> Rule {
         Rule::At { time: Time::constant(1, 0, 0, 0), zone: TimeZone::UTC }
@@ -97,10 +126,10 @@ mod tests {
     fn a_window_departs_by_time_or_by_count() {
         let rule = Rule::Window { window_ms: 1_000, max_jobs: Some(5) };
         let row = Departures { departed_ms: 10_000, ..Departures::default() };
-        assert!(!row.due(&rule, 1, 10_999, KEEP));
-        assert!(row.due(&rule, 1, 11_000, KEEP));
-        assert!(row.due(&rule, 5, 10_001, KEEP));
-        assert!(!row.due(&rule, 0, 99_999, KEEP), "an empty queue never departs");
+        assert!(!row.due(&rule, 1, 10_999));
+        assert!(row.due(&rule, 1, 11_000));
+        assert!(row.due(&rule, 5, 10_001));
+        assert!(!row.due(&rule, 0, 99_999), "an empty queue never departs");
     }
 
     #[test]
@@ -108,18 +137,27 @@ mod tests {
         let day = 86_400_000;
         let one_o_clock = 20_000 * day + 3_600_000;
         let row = Departures { departed_ms: one_o_clock - day + 5, ..Departures::default() };
-        assert!(!row.due(&nightly(), 9, one_o_clock - 1, KEEP));
-        assert!(row.due(&nightly(), 9, one_o_clock, KEEP));
-        assert!(!row.departed(one_o_clock, 10).due(&nightly(), 9, one_o_clock + day - 1, KEEP));
+        assert!(!row.due(&nightly(), 9, one_o_clock - 1));
+        assert!(row.due(&nightly(), 9, one_o_clock));
+        assert!(!row.clone().departed(&row, one_o_clock, 10, KEEP).due(&nightly(), 9, one_o_clock + day - 1));
     }
 
     #[test]
-    fn a_note_and_a_recall_keep_a_class_due() {
-        let row = Departures { departed_ms: 5_000, noted_ms: Some(6_000), ..Departures::default() };
-        assert!(row.due(&nightly(), 0, 6_000 + KEEP - 1, KEEP));
-        assert!(!row.due(&nightly(), 0, 6_000 + KEEP, KEEP));
-        let recalled = Departures { recalled_ms: Some(7_000), ..Departures::default() };
-        assert!(recalled.departed(7_100, 100).due(&nightly(), 0, 8_000, KEEP), "begun too soon after");
-        assert_eq!(recalled.departed(7_101, 100).recalled_ms, None);
+    fn a_note_keeps_a_class_due_until_its_messages_were_visible_again() {
+        let row = Departures { departed_ms: 5_000, ..Departures::default() }.noted(DRAIN, Some(6_000));
+        assert!(row.due(&nightly(), 0, 99_000));
+        let early = row.clone().departed(&row, 6_000 + KEEP - 1, 100, KEEP);
+        assert!(early.due(&nightly(), 0, 99_000), "begun while its messages may have been hidden");
+        assert!(!row.clone().departed(&row, 6_000 + KEEP, 100, KEEP).due(&nightly(), 0, 17_000));
+        assert!(!row.noted(DRAIN, None).due(&nightly(), 0, 6_001), "its drain ended empty-handed");
+    }
+
+    #[test]
+    fn a_recall_is_cleared_only_by_a_drain_that_saw_it() {
+        let row = Departures::default().recalled(7_000);
+        assert!(row.clone().departed(&row, 7_100, 100, KEEP).due(&nightly(), 0, 8_000), "begun too soon after");
+        assert_eq!(row.clone().departed(&row, 7_101, 100, KEEP).recalled_ms, None);
+        let again = row.clone().recalled(6_000);
+        assert!(again.departed(&row, 7_200, 100, KEEP).recalled_ms.is_some(), "another recall since it began");
     }
 }

@@ -23,6 +23,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 const CALL: usize = 1_000;
 const CLASS: &str = "soon";
+/// Calls a second of the paced row: accepting only.
+const PACE: u64 = 4_000;
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
@@ -33,7 +35,14 @@ fn main() -> Result<(), Failure> {
     let gather = Duration::from_micros(number(1_000)?);
     let store = Store::open(Path::new(&dir), &Options { page_bytes, gather, ..Options::default() })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
-    runtime.block_on(measure(Arc::new(Run { store, dir, jobs, tasks, next: AtomicU64::new(0) })))
+    runtime.block_on(measure(Arc::new(Run {
+        store,
+        dir,
+        jobs,
+        tasks,
+        next: AtomicU64::new(0),
+        slowest_us: AtomicU64::new(0),
+    })))
 }
 
 struct Run {
@@ -42,6 +51,7 @@ struct Run {
     jobs: u64,
     tasks: u64,
     next: AtomicU64,
+    slowest_us: AtomicU64,
 }
 
 async fn measure(run: Arc<Run>) -> Result<(), Failure> {
@@ -81,7 +91,29 @@ async fn measure(run: Arc<Run>) -> Result<(), Failure> {
     table.row("mark", &run)?;
     run.each(|run, n| async move { run.get(n).await }).await?;
     table.row("(get)", &run)?;
-    table.sum(&run)
+    table.sum(&run)?;
+    paced(&run).await?;
+    table.row("(paced)", &run)
+}
+
+/// Accepts as many again, each by a call of its own, at an even rate: here nobody waits for an earlier answer.
+async fn paced(run: &Arc<Run>) -> Result<(), Failure> {
+    let mut tick = tokio::time::interval(Duration::from_millis(1));
+    let mut calls = Vec::new();
+    for n in run.jobs..run.jobs * 2 {
+        if n % (PACE / 1_000) == 0 {
+            tick.tick().await;
+        }
+        let run = Arc::clone(run);
+        calls.push(tokio::spawn(async move {
+            run.create(n).await?;
+            run.send(n).await
+        }));
+    }
+    for call in calls {
+        call.await??;
+    }
+    Ok(())
 }
 
 impl Run {
@@ -112,7 +144,10 @@ impl Run {
     }
 
     async fn create(&self, n: u64) -> Result<(), Failure> {
+        let begun = Instant::now();
         self.store.jobs().create(vec![job(n)]).await?;
+        let took_us = u64::try_from(begun.elapsed().as_micros())?;
+        self.slowest_us.fetch_max(took_us, Ordering::Relaxed);
         Ok(())
     }
 
@@ -219,9 +254,10 @@ impl Table {
         let log_bytes = std::fs::metadata(Path::new(&run.dir).join("offpeak.db-wal")).map_or(0, |log| log.len());
         writeln!(
             stdout(),
-            "{step:<14} {each_us:>7.2} µs CPU a job {:>9.0} jobs/s   log {:>4} MiB",
+            "{step:<14} {each_us:>7.2} µs CPU a job {:>9.0} jobs/s   log {:>4} MiB   slowest create {:>4} ms",
             run.jobs as f64 / seconds,
-            log_bytes >> 20
+            log_bytes >> 20,
+            run.slowest_us.swap(0, Ordering::Relaxed) / 1_000
         )?;
         if !step.starts_with('(') {
             self.total_us += each_us;

@@ -1,4 +1,4 @@
-//! The rows of classes.
+//! The rows of classes: each one document beside its version.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use offpeak_core::class::Departures;
 use offpeak_core::ports::{self, StoreError};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use crate::readers::Readers;
-use crate::writer::Writer;
+use crate::error::Fault;
+use crate::readers::{Reader, Readers};
+use crate::writer::{Session, Writer};
 
 /// The rows of classes.
 pub struct Classes {
@@ -26,39 +27,31 @@ impl Classes {
 #[async_trait]
 impl ports::Classes for Classes {
     async fn get(&self, class: &str) -> Result<Departures, StoreError> {
-        let sql = "SELECT version, departed_ms, noted_ms, recalled_ms FROM classes WHERE name = ?1";
-        self.readers.point(|reader| {
-            let mut statement = reader.connection.prepare_cached(sql)?;
-            let row = statement
-                .query_row([class], |row| {
-                    Ok(Departures {
-                        version: row.get(0)?,
-                        departed_ms: row.get(1)?,
-                        noted_ms: row.get(2)?,
-                        recalled_ms: row.get(3)?,
-                    })
-                })
-                .optional()?;
-            Ok(row.unwrap_or_default())
-        })
+        self.readers.point(|reader| get(reader, class))
     }
 
     async fn replace(&self, class: &str, row: &Departures) -> Result<bool, StoreError> {
-        let (class, row) = (class.to_owned(), *row);
-        let sql = if row.version == 0 {
-            "INSERT INTO classes (name, version, departed_ms, noted_ms, recalled_ms) VALUES (?1, ?2 + 1, ?3, ?4, ?5)
-             ON CONFLICT DO NOTHING"
+        let stored = Departures { version: row.version.saturating_add(1), ..row.clone() };
+        let doc = serde_json::to_string(&stored).map_err(|_| Fault::Garbled("a class's row cannot be written"))?;
+        let (class, version) = (class.to_owned(), row.version);
+        let sql = if version == 0 {
+            "INSERT INTO classes (name, version, doc) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING"
         } else {
-            "UPDATE classes SET version = version + 1, departed_ms = ?3, noted_ms = ?4, recalled_ms = ?5
-             WHERE name = ?1 AND version = ?2"
+            "UPDATE classes SET version = version + 1, doc = ?3 WHERE name = ?1 AND version = ?2"
         };
-        let work = move |session: &mut crate::writer::Session| {
-            let mut statement = session.connection.prepare_cached(sql)?;
-            let values = params![class, row.version, row.departed_ms, row.noted_ms, row.recalled_ms];
-            Ok(statement.execute(values)? == 1)
+        let work = move |session: &mut Session| {
+            Ok(session.connection.prepare_cached(sql)?.execute(params![class, version, doc])? == 1)
         };
         self.writer.run(1, work).await
     }
+}
+
+fn get(reader: &Reader, class: &str) -> Result<Departures, Fault> {
+    let mut statement = reader.connection.prepare_cached("SELECT doc FROM classes WHERE name = ?1")?;
+    let mut rows = statement.query([class])?;
+    let Some(row) = rows.next()? else { return Ok(Departures::default()) };
+    let doc = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    serde_json::from_str(doc).map_err(|_| Fault::Garbled("a class's document is unknown to this version"))
 }
 
 impl fmt::Debug for Classes {

@@ -27,6 +27,9 @@ use crate::intake::Places;
 /// Items in one transaction, so that nobody waits for long.
 const GROUP_ITEMS: usize = 2_000;
 
+/// Commands that are worth a commit without waiting for more.
+const ENOUGH: usize = 64;
+
 /// What commands work on.
 pub(crate) struct Session {
     pub(crate) connection: Connection,
@@ -179,6 +182,10 @@ impl Shared {
         Some(())
     }
 
+    fn waiting(&self) -> usize {
+        self.queue.lock().commands.len()
+    }
+
     /// Everything that waits, up to a group's size.
     fn take(&self, group: &mut Vec<Box<dyn Command>>) {
         let mut queue = self.queue.lock();
@@ -210,8 +217,8 @@ fn serve(shared: &Shared, mut session: Session, mut checkpointer: Checkpointer, 
     let mut group = Vec::new();
     let mut crowded = false;
     while shared.wait().is_some() {
-        if crowded {
-            // Several callers write at once: a commit costs the same for one as for many.
+        if crowded && shared.waiting() < ENOUGH {
+            // Several callers write at once, and a commit costs about the same for a few as for many.
             thread::sleep(gather);
         }
         shared.take(&mut group);

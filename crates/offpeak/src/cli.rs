@@ -8,7 +8,7 @@ use crate::{commands, config, demo, telemetry};
 
 /// LLM requests that can wait, at half the price.
 #[derive(Debug, Parser)]
-#[command(name = "offpeak", version, about, disable_help_subcommand = true)]
+#[command(name = "offpeak", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) log: telemetry::Options,

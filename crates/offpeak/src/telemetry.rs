@@ -7,15 +7,16 @@ use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{EnvFilter, FilterFn};
+use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 
 /// How Offpeak logs.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Logging")]
 pub(crate) struct Options {
-    /// What to log: error, warn, info, debug, trace or off, or such a level by module (info,offpeak_core=debug)
+    /// What to log: error, warn, info, debug, trace or off, or such a level by module (`info,offpeak_core=debug`)
     #[arg(long, env = "OFFPEAK_LOG", value_name = "FILTER", default_value = "info", global = true)]
     log: String,
     /// How to log
@@ -37,9 +38,9 @@ enum Format {
 /// # Errors
 /// The filter cannot be read.
 pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder()
-        .parse(&options.log)
-        .with_context(|| format!("--log (OFFPEAK_LOG): {:?} is not a log filter", options.log))?;
+    let filter = filter(&options.log).with_context(|| {
+        format!("--log (OFFPEAK_LOG): {:?} is not a log filter; write one such as debug", options.log)
+    })?;
     let layer = fmt::layer().with_writer(std::io::stderr);
     let layer = match options.log_format {
         Format::Text => layer.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -47,6 +48,14 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
     };
     let layer = layer.with_filter(FilterFn::new(may_be_logged));
     tracing_subscriber::registry().with(filter).with(layer).try_init().context("could not start logging")
+}
+
+/// A single word must be a level: the library would take a misspelled one for the name of a module, and log nothing.
+fn filter(text: &str) -> anyhow::Result<EnvFilter> {
+    for word in text.split(',').map(str::trim).filter(|part| !part.contains(['=', '['])) {
+        word.parse::<LevelFilter>().with_context(|| format!("{word:?} is no level"))?;
+    }
+    Ok(EnvFilter::builder().parse(text)?)
 }
 
 fn may_be_logged(event: &Metadata<'_>) -> bool {
@@ -60,6 +69,16 @@ fn is_ours(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_misspelled_level_is_refused() {
+        for text in ["debgu", "", "info,offpeak", "loud=very"] {
+            assert!(filter(text).is_err(), "{text}");
+        }
+        for text in ["off", "WARN", "info,offpeak_core=debug", "offpeak[span]=trace"] {
+            assert!(filter(text).is_ok(), "{text}");
+        }
+    }
 
     #[test]
     fn libraries_are_not_ours() {

@@ -18,7 +18,7 @@ struct Loses {
 }
 
 impl Loses {
-    fn new(what: &'static str, before: Option<Lost>) -> Arc<dyn Gate> {
+    fn gate(what: &'static str, before: Option<Lost>) -> Arc<dyn Gate> {
         Arc::new(Self { what, before })
     }
 }
@@ -44,7 +44,7 @@ async fn pass(duration_ms: u64) {
 async fn a_lost_write_takes_place_before_after_or_late() {
     for (before, at_once, later) in [(Some(Lost::Now), 0, 0), (None, 1, 1), (Some(LATE), 0, 1)] {
         let rows = fakes::Jobs::default();
-        let jobs = chaos::Jobs::new(Arc::new(rows.clone()), Loses::new("jobs.create", before));
+        let jobs = chaos::Jobs::new(Arc::new(rows.clone()), Loses::gate("jobs.create", before));
         let reply = jobs.create(vec![Namespace::fresh().job()]).await;
         assert!(matches!(reply, Err(StoreError::Unavailable(_))), "{reply:?}");
         assert_eq!(rows.snapshot().len(), at_once);
@@ -58,7 +58,7 @@ async fn a_lost_write_takes_place_before_after_or_late() {
 async fn a_lost_create_is_unclear() {
     for (before, at_once, later) in [(Some(Lost::Now), 0, 0), (None, 1, 1), (Some(LATE), 0, 1)] {
         let provider = ScriptedProvider::new(&TokioClock::default(), 1, Script::calm());
-        let backend = chaos::Backend::new(Arc::new(provider.clone()), Loses::new("backend.create", before));
+        let backend = chaos::Backend::new(Arc::new(provider.clone()), Loses::gate("backend.create", before));
         let submission = Namespace::fresh().submission_id();
         let endpoint = Endpoint::Responses;
         let new = NewBatch { submission, file: "file-1".into(), endpoint, timeout_ms: 1_000 };
@@ -74,7 +74,7 @@ async fn a_lost_create_is_unclear() {
 async fn a_lost_finish_leaves_the_object_or_not() {
     for (before, there) in [(Some(Lost::Now), false), (None, true)] {
         let stored = fakes::Objects::new(Arc::new(TokioClock::default()));
-        let objects = chaos::Objects::new(Arc::new(stored.clone()), Loses::new("objects.finish", before));
+        let objects = chaos::Objects::new(Arc::new(stored.clone()), Loses::gate("objects.finish", before));
         let name = Namespace::fresh().object("one");
         let mut writer = objects.create(&name).await.unwrap();
         writer.write("text".into()).await.unwrap();
@@ -89,7 +89,7 @@ async fn every_port_of_a_flow_can_stand_behind_a_gate() {
     let provider: Arc<dyn Backend> = Arc::new(ScriptedProvider::new(&clock, 1, Script::calm()));
     let backends = [("openai".to_owned(), provider)].into();
     let ports = fakes::Fakes::new(&clock, 1).ports(backends, ports::Settings::default());
-    let lost = |what| chaos::behind(&ports, &Loses::new(what, Some(Lost::Now)));
+    let lost = |what| chaos::behind(&ports, &Loses::gate(what, Some(Lost::Now)));
     let names = Namespace::fresh();
     let (class, id) = (names.lane().class, names.submission_id());
     assert!(lost("jobs.get").jobs.get(&[]).await.is_err());

@@ -1,4 +1,5 @@
 //! The fakes pass the suites that every other implementation passes.
+#![expect(clippy::unused_async, reason = "a factory may wait; these need not")]
 
 use std::sync::Arc;
 

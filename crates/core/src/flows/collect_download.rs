@@ -1,13 +1,14 @@
 //! Downloading a batch's files, and whether to believe what came (DESIGN rule 7).
 
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memrchr};
 
 use super::advance::Advancing;
 use crate::faults::{Fault, planted};
 use crate::ids::ObjectName;
 use crate::ports::{BackendError, Download, ObjectWriter, ProviderFile, StoreError};
-use crate::submission::{Ending, State};
+use crate::submission::{Ending, State, line};
 
 /// What became of a download.
 pub(super) enum Downloaded {
@@ -61,7 +62,7 @@ enum Copied {
 
 async fn copy(file: &ProviderFile, download: Download, writer: &mut dyn ObjectWriter) -> Result<Copied, StoreError> {
     let Download { length, mut bytes } = download;
-    let (mut received, mut lines, mut last) = (0_u64, 0_u64, b'\n');
+    let (mut received, mut lines, mut tail) = (0_u64, 0_u64, BytesMut::new());
     let mut whole = true;
     while let Some(piece) = bytes.next().await {
         let Ok(piece) = piece else {
@@ -70,13 +71,17 @@ async fn copy(file: &ProviderFile, download: Download, writer: &mut dyn ObjectWr
         };
         received += piece.len() as u64;
         lines += memchr_iter(b'\n', &piece).count() as u64;
-        last = piece.last().copied().unwrap_or(last);
+        match memrchr(b'\n', &piece) {
+            Some(feed) => tail = BytesMut::from(&piece[feed + 1..]),
+            None => tail.extend_from_slice(&piece),
+        }
         writer.write(piece).await?;
     }
-    if last != b'\n' {
-        // The last line has no line feed: give it one, so that the next file's first line stands alone.
-        lines += 1;
-        writer.write(bytes::Bytes::from_static(b"\n")).await?;
+    if !tail.is_empty() {
+        // The last line has no line feed: give it one, so that the next file's first line stands alone. It counts
+        // only if it can be read: a transfer of unknown length may have ended within it.
+        lines += u64::from(line::read(&tail).is_some());
+        writer.write(Bytes::from_static(b"\n")).await?;
     }
     Ok(if !whole || length.is_some_and(|length| length != received) {
         Copied::Cut(lines)

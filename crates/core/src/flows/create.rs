@@ -14,6 +14,9 @@ use crate::ids::{BatchId, FileId};
 use crate::ports::{CreateReply, Marker, NewBatch, StoreError};
 use crate::submission::{Creating, Ending, Event, Placed, State, Submission};
 
+/// How far the provider's clock may be behind ours: batches so much older than the intent are looked at too.
+const CLOCKS_MS: u64 = 600_000;
+
 /// Stores the intent, then calls. `uploaded` is a file of this advancer's own, deleted if somebody was faster.
 pub(super) async fn begin(
     advancing: &Advancing<'_>,
@@ -138,7 +141,7 @@ pub(super) async fn find(
     creating: &Creating,
     may_conclude: bool,
 ) -> Result<Then, StoreError> {
-    let marker = Marker { submission: advancing.row.id, file: creating.file.clone(), since_ms: creating.since_ms };
+    let marker = marker(advancing, &creating.file, creating.since_ms);
     let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return Ok(advancing.rest()) };
     let now_ms = advancing.ports.clock.now_ms();
     let timing = advancing.timing();
@@ -175,11 +178,16 @@ pub(super) async fn find(
 
 /// Cancels every batch that bears the marker but is not the adopted one.
 pub(super) async fn cancel_twins(advancing: &Advancing<'_>, file: &FileId, adopted: &BatchId, since_ms: u64) {
-    let marker = Marker { submission: advancing.row.id, file: file.clone(), since_ms };
+    let marker = marker(advancing, file, since_ms);
     // What cannot be listed or cancelled now is found again at the next poll.
     let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return };
     for twin in found.iter().filter(|batch| *batch != adopted) {
         tracing::warn!(submission = %advancing.row.id, batch = %twin, "a twin batch was found and is cancelled");
         let _ = advancing.backend.cancel(advancing.key, twin).await;
     }
+}
+
+/// How the batch is recognised whose create was first intended at `since_ms`, by our clock.
+fn marker(advancing: &Advancing<'_>, file: &FileId, since_ms: u64) -> Marker {
+    Marker { submission: advancing.row.id, file: file.clone(), since_ms: since_ms.saturating_sub(CLOCKS_MS) }
 }

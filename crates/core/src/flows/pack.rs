@@ -39,21 +39,19 @@ pub async fn tick(ports: &Ports, class: &str, stop_ms: u64) -> Result<Vec<Submis
     let row = ports.classes.get(class).await?;
     let depth = ports.intake.depth(class).await?;
     let began_ms = ports.clock.now_ms();
-    if !row.due(rule, depth.visible + depth.hidden, began_ms, keep_ms(ports)) {
+    if !row.due(rule, depth.visible + depth.hidden, began_ms) {
         return Ok(Vec::new());
     }
     if planted(Fault::DepartEarly) {
-        revise(ports, class, |row| row.departed(began_ms, ports.settings.timing.tick_ms)).await?;
+        revise(ports, class, |now| now.departed(&row, began_ms, ports.settings.timing.tick_ms, keep_ms(ports))).await?;
     }
     let owner = RequestId(ports.random.bits());
-    let found = row.noted_ms.filter(|noted| began_ms < noted.saturating_add(keep_ms(ports)));
     let mut drain = Drain {
         ports,
         class,
         owner,
         began_ms,
-        found,
-        noted_ms: None,
+        before: row,
         lanes: BTreeMap::new(),
         sealed: Vec::new(),
         holding: false,
@@ -62,9 +60,10 @@ pub async fn tick(ports: &Ports, class: &str, stop_ms: u64) -> Result<Vec<Submis
     drain.finish(dry).await
 }
 
-/// So long a note of a drain that never ended keeps its class due: one visibility timeout plus two ticks.
+/// After so long every message that a drain held at its note is visible again: one visibility timeout, and as much
+/// again for what lies between the note and the receive, and between two machines' clocks.
 fn keep_ms(ports: &Ports) -> u64 {
-    ports.settings.timing.visibility_ms + 2 * ports.settings.timing.tick_ms
+    2 * ports.settings.timing.visibility_ms
 }
 
 /// Changes a class's row whatever others do to it meanwhile.
@@ -75,7 +74,7 @@ pub(super) async fn revise(
 ) -> Result<(), StoreError> {
     loop {
         let row = ports.classes.get(class).await?;
-        let changed = change(row);
+        let changed = change(row.clone());
         if changed == row || ports.classes.replace(class, &changed).await? {
             return Ok(());
         }
@@ -85,11 +84,7 @@ pub(super) async fn revise(
 /// Notes that work was put back: the class stays due until a drain begun over a tick later departs.
 pub(super) async fn recall(ports: &Ports, class: &str) -> Result<(), StoreError> {
     let now_ms = ports.clock.now_ms();
-    revise(ports, class, |row| Departures {
-        recalled_ms: Some(row.recalled_ms.map_or(now_ms, |before| before.max(now_ms))),
-        ..row
-    })
-    .await
+    revise(ports, class, |row| row.recalled(now_ms)).await
 }
 
 /// One drain.
@@ -98,10 +93,8 @@ struct Drain<'a> {
     class: &'a str,
     owner: RequestId,
     began_ms: u64,
-    /// Another drain's note that was live when this one began: it is put back at the end.
-    found: Option<u64>,
-    /// This drain's last note.
-    noted_ms: Option<u64>,
+    /// The class's row when it began.
+    before: Departures,
     lanes: BTreeMap<Lane, Filling>,
     sealed: Vec<SubmissionId>,
     /// Whether a message was left alone, or lost with its submission: it is hidden, not gone.
@@ -133,13 +126,7 @@ impl Drain<'_> {
             return Ok(());
         }
         let now_ms = self.ports.clock.now_ms();
-        revise(self.ports, self.class, |row| Departures {
-            noted_ms: Some(row.noted_ms.map_or(now_ms, |before| before.max(now_ms))),
-            ..row
-        })
-        .await?;
-        self.noted_ms = Some(now_ms);
-        Ok(())
+        revise(self.ports, self.class, |row| row.noted(self.owner, Some(now_ms))).await
     }
 
     /// Renews leases that are half over. Who lost one leaves that submission and its messages.
@@ -334,11 +321,10 @@ impl Drain<'_> {
             return if self.sealed.is_empty() { outcome.map(|_| Vec::new()) } else { Ok(self.sealed) };
         };
         if !self.holding {
-            let (found, noted_ms) = (self.found, self.noted_ms);
+            let tick_ms = self.ports.settings.timing.tick_ms;
             revise(self.ports, self.class, |row| {
-                let others = if row.noted_ms == noted_ms { found } else { row.noted_ms };
-                let row = if dry { row.departed(self.began_ms, self.ports.settings.timing.tick_ms) } else { row };
-                Departures { noted_ms: others, ..row }
+                let row = row.noted(self.owner, None);
+                if dry { row.departed(&self.before, self.began_ms, tick_ms, keep_ms(self.ports)) } else { row }
             })
             .await?;
         }

@@ -34,7 +34,6 @@ struct Settling<'a> {
     usage: BTreeMap<u32, UsageRow>,
     /// Whether the lines had a chance to run: then a requeue spends an attempt.
     ran: bool,
-    recalled: bool,
 }
 
 /// Gives every job of the manifest its outcome, sends the messages of those that run again, and records usage.
@@ -52,7 +51,6 @@ pub(super) async fn settle(
         found: Vec::with_capacity(ROWS),
         usage: BTreeMap::new(),
         ran: results.is_some(),
-        recalled: false,
     };
     let mut seen = vec![false; manifest.len()];
     if let Some((name, stream)) = results {
@@ -151,10 +149,23 @@ impl Settling<'_> {
         let mut finished = Vec::new();
         let mut messages = Vec::new();
         for ((one, transition), written) in written_for.into_iter().zip(transitions).zip(written) {
-            if transition.state == State::Queued {
-                messages.extend(self.message(&one, &transition, &written, rows.get(&one.entry.job)));
-            } else if written == Written::Yes {
-                finished.push(Finished { job: one.entry.job, state: transition.state, body: one.body });
+            match written {
+                Written::Yes if transition.state == State::Queued => {
+                    messages.extend(rows.get(&one.entry.job).map(|row| self.message(&one, row)));
+                }
+                Written::Yes => {
+                    finished.push(Finished { job: one.entry.job, state: transition.state, body: one.body });
+                }
+                // Requeued before, and whoever did that may have died before sending (DESIGN rule 7). By now its
+                // deadline, its attempts or a wish may forbid what was allowed then.
+                Written::Conflict(Some(row))
+                    if row.state == State::Queued
+                        && row.attempt == one.entry.attempt + 1
+                        && !planted(Fault::RequeueWithoutResend) =>
+                {
+                    messages.push(self.message(&one, &row));
+                }
+                Written::Conflict(_) => {}
             }
         }
         ports.wake.finished(finished);
@@ -183,23 +194,13 @@ impl Settling<'_> {
         BodyAt { object: self.sealed.object.clone(), offset: entry.offset, length: u64::from(entry.length) }
     }
 
-    /// The message of a job that runs again. It is sent also when the row was requeued before: whoever did that may
-    /// have died before sending (DESIGN rule 7).
-    fn message(&self, one: &Found, transition: &Transition, written: &Written, row: Option<&Job>) -> Option<Message> {
-        let row = row?;
-        if let Written::Conflict(now) = written {
-            let requeued = now.as_ref().is_some_and(|now| {
-                now.state == State::Queued && now.attempt == transition.attempt && !planted(Fault::RequeueWithoutResend)
-            });
-            if !requeued {
-                return None;
-            }
-        }
+    /// The message of a job that runs again.
+    fn message(&self, one: &Found, row: &Job) -> Message {
         let bytes = u64::from(one.entry.length);
         let mean = |sum: u64| sum.checked_div(self.sealed.size.requests).unwrap_or(0).max(u64::from(sum > 0));
-        Some(Message {
+        Message {
             job: row.id,
-            attempt: transition.attempt,
+            attempt: one.entry.attempt + 1,
             tenant: row.tenant.clone(),
             lane: row.lane.clone(),
             size: Size {
@@ -215,17 +216,16 @@ impl Settling<'_> {
             } else {
                 self.body_of(one.entry)
             }),
-        })
+        }
     }
 
     async fn send(&mut self, messages: Vec<Message>) -> Result<(), StoreError> {
         if messages.is_empty() {
             return Ok(());
         }
-        if !self.recalled {
-            recall(self.advancing.ports, &self.advancing.row.lane.class).await?;
-            self.recalled = true;
-        }
-        self.advancing.ports.intake.send(messages).await
+        self.advancing.ports.intake.send(messages).await?;
+        // After the messages: a drain that has seen the recall has received them. Whoever dies before it leaves the
+        // submission collecting, and all of this is done again.
+        recall(self.advancing.ports, &self.advancing.row.lane.class).await
     }
 }

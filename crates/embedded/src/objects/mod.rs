@@ -88,14 +88,16 @@ impl ports::Objects for Objects {
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
         let path = name::path(&self.root, name)?;
-        let handles = Arc::clone(&self.handles);
+        let (handles, root) = (Arc::clone(&self.handles), self.root.clone());
         blocking(move || {
             let gone = fs::remove_file(&path);
             handles.forget(&path);
             match gone {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-                Ok(()) | Err(_) => Ok(()),
+                Ok(()) => remove_empty(&path, &root),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
             }
+            Ok(())
         })
         .await
     }
@@ -113,6 +115,15 @@ impl ports::Objects for Objects {
             limit,
         };
         blocking(move || Ok(wanted.list(&root)?)).await
+    }
+}
+
+/// Removes the directories that held nothing else. Those that are not empty refuse.
+fn remove_empty(path: &Path, root: &Path) {
+    for directory in path.ancestors().skip(1).take_while(|directory| *directory != root) {
+        if fs::remove_dir(directory).is_err() {
+            break;
+        }
     }
 }
 

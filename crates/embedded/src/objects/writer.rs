@@ -19,6 +19,9 @@ use crate::random::SystemRandom;
 /// Bytes collected before they are written.
 const BUFFER: usize = 512 << 10;
 
+/// How often a directory may vanish under a writer.
+const TRIES: usize = 10;
+
 /// A file that is not yet under its name.
 pub(super) struct Writer {
     root: PathBuf,
@@ -67,13 +70,26 @@ impl Writer {
         Ok(())
     }
 
+    /// Gives the file its name; says whether that made directories.
+    fn rename(&self) -> Result<bool, Fault> {
+        let mut made = false;
+        for _ in 0..TRIES {
+            made |= make_parents(&self.path)?;
+            match fs::rename(&self.aside.0, &self.path) {
+                // A delete next door has just taken the directory away with its last object.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                outcome => return outcome.map(|()| made).map_err(Fault::from),
+            }
+        }
+        Err(Fault::Garbled("a directory does not stay"))
+    }
+
     /// The steps of the module's drawing, in their order.
     fn place(self, bytes: &[u8]) -> Result<u64, Fault> {
-        let file = self.file.ok_or(Fault::Stopped)?;
-        write_all(&file, bytes)?;
+        let file = self.file.as_ref().ok_or(Fault::Stopped)?;
+        write_all(file, bytes)?;
         file.sync_all()?;
-        let made = make_parents(&self.path)?;
-        fs::rename(&self.aside.0, &self.path)?;
+        let made = self.rename()?;
         self.handles.forget(&self.path);
         sync_parents(&self.path, &self.root, made)?;
         Ok(self.length)

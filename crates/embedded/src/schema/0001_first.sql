@@ -82,13 +82,7 @@ CREATE TABLE submissions (
 ) STRICT;
 CREATE INDEX submissions_open ON submissions (created_ms, id) WHERE settled = 0;
 
-CREATE TABLE classes (
-    name TEXT PRIMARY KEY,
-    version INTEGER NOT NULL,
-    departed_ms INTEGER NOT NULL,
-    noted_ms INTEGER,
-    recalled_ms INTEGER
-) STRICT;
+CREATE TABLE classes (name TEXT PRIMARY KEY, version INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 
 CREATE TABLE usage (
     submission BLOB NOT NULL,

@@ -1,5 +1,6 @@
 //! The data directory as its users see it: opened, shared, killed, and read at one moment.
 
+mod conformance;
 mod crash;
 mod credentials;
 mod directory;

@@ -35,6 +35,25 @@ async fn a_name_that_would_leave_the_directory_is_refused_everywhere() {
 }
 
 #[tokio::test]
+async fn directories_go_with_their_last_object_and_writers_do_not_mind() {
+    let dir = Dir::new();
+    let store = dir.open();
+    let objects = store.objects();
+    let churn = |n: u32| {
+        let objects = store.objects();
+        async move {
+            for _ in 0..50 {
+                put(&*objects, &format!("a/b/{n}"), b"text").await;
+                objects.delete(&ObjectName(format!("a/b/{n}"))).await.unwrap();
+            }
+        }
+    };
+    futures_util::future::join_all((0..8).map(churn)).await;
+    assert_eq!(objects.list("", None, 10).await.unwrap(), []);
+    assert_eq!(fs::read_dir(dir.path().join("objects")).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_dropped_writer_leaves_no_file() {
     let dir = Dir::new();
     let store = dir.open();

@@ -66,10 +66,10 @@ async fn messages(snapshot: &Snapshot) -> anyhow::Result<BTreeSet<JobId>> {
 fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
     let snapshot = Arc::new(snapshot.clone());
     Ports {
-        jobs: snapshot.clone(),
-        submissions: snapshot.clone(),
+        jobs: Arc::<Snapshot>::clone(&snapshot),
+        submissions: Arc::<Snapshot>::clone(&snapshot),
         classes: store.classes(),
-        intake: snapshot.clone(),
+        intake: Arc::<Snapshot>::clone(&snapshot),
         objects: store.objects(),
         backends: BTreeMap::new(),
         credentials: store.credentials(),

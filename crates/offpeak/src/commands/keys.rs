@@ -96,8 +96,7 @@ fn new_key(random: &dyn Random) -> String {
 }
 
 fn id(key: &KeyRecord) -> String {
-    let [a, b, c, d, e, f, ..] = key.hash;
-    format!("{:0ID$x}", u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    key.hash.iter().take(ID / 2).fold(String::new(), |id, byte| id + &format!("{byte:02x}"))
 }
 
 /// By its id, its beginning, or the whole key (whose hash is looked for).

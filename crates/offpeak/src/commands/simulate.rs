@@ -22,10 +22,10 @@ pub(crate) struct Options {
     /// Seed of every id and every draw
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Faults as a JSON object, such as '{"line_fail_rate":0.1,"create_500_after":1}'
+    /// Faults as a JSON object, such as `{"line_fail_rate":0.1,"create_500_after":1}`
     #[arg(long, value_name = "JSON", value_parser = object)]
     faults: Option<Map<String, Value>>,
-    /// One fault, such as line_fail_rate=0.1; may be repeated, and goes over --faults
+    /// One fault, such as `line_fail_rate=0.1`; may be repeated, and goes over `--faults`
     #[arg(long = "fault", value_name = "NAME=VALUE", value_parser = fault)]
     fault: Vec<(String, Value)>,
     /// Time from a batch's creation to its completion

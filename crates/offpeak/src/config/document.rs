@@ -135,54 +135,54 @@ impl<'t> Section<'t> {
     /// A text.
     pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<String>> {
         let (given, value) = self.take(key)?;
-        match value.into_inner() {
-            DeValue::String(text) => Some(Given { value: text.into_owned(), ..given }),
-            other => refuse(problems, &given, "a text in quotes", &other),
-        }
+        let found = value.get_ref().type_str();
+        let DeValue::String(text) = value.into_inner() else {
+            problems.refuse(&given, format_args!("expected a text in quotes, found {found}"));
+            return None;
+        };
+        Some(given.meaning(text.into_owned()))
     }
 
     /// A whole number from 0.
     pub(super) fn number(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<u64>> {
         let (given, value) = self.take(key)?;
-        let value = value.into_inner();
-        let number = match &value {
-            DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
-            _ => None,
-        };
-        match number {
-            Some(value) => Some(Given { value, origin: given.origin, key }),
-            None => refuse(problems, &given, "a whole number, not negative", &value),
+        let digits = value.get_ref().as_integer();
+        let number = digits.and_then(|digits| u64::from_str_radix(digits.as_str(), digits.radix()).ok());
+        if number.is_none() {
+            let found = value.get_ref().type_str();
+            problems.refuse(&given, format_args!("expected a whole number, not negative, found {found}"));
         }
+        number.map(|number| given.meaning(number))
     }
 
     /// `true` or `false`.
     pub(super) fn flag(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<bool>> {
         let (given, value) = self.take(key)?;
-        match value.into_inner() {
-            DeValue::Boolean(value) => Some(Given { value, origin: given.origin, key }),
-            other => refuse(problems, &given, "true or false", &other),
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            let found = value.get_ref().type_str();
+            problems.refuse(&given, format_args!("expected true or false, found {found}"));
         }
+        truth.map(|truth| given.meaning(truth))
     }
 
     /// A list of texts, each with its own line.
     pub(super) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Given<String>> {
         let Some((given, value)) = self.take(key) else { return Vec::new() };
-        let items = match value.into_inner() {
-            DeValue::Array(items) => items,
-            other => {
-                refuse::<()>(problems, &given, "a list of texts", &other);
-                return Vec::new();
-            }
+        let Some(items) = value.get_ref().as_array() else {
+            let found = value.get_ref().type_str();
+            problems.refuse(&given, format_args!("expected a list of texts, found {found}"));
+            return Vec::new();
         };
         let mut texts = Vec::new();
         for item in items {
-            let given = Given { value: String::new(), origin: self.lines.origin(&item), key };
-            match item.into_inner() {
-                DeValue::String(text) => texts.push(Given { value: text.into_owned(), ..given }),
-                other => {
-                    refuse::<()>(problems, &given, "a list of texts", &other);
-                }
-            }
+            let given = Given { value: (), origin: self.lines.origin(item), key };
+            let Some(text) = item.get_ref().as_str() else {
+                let found = item.get_ref().type_str();
+                problems.refuse(&given, format_args!("expected a list of texts, found {found}"));
+                continue;
+            };
+            texts.push(given.meaning(text.to_owned()));
         }
         texts
     }
@@ -200,15 +200,10 @@ impl<'t> Section<'t> {
         }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<(Given<String>, Spanned<DeValue<'t>>)> {
+    fn take(&mut self, key: &'static str) -> Option<(Given<()>, Spanned<DeValue<'t>>)> {
         self.asked.push(key);
         let at = self.entries.iter().position(|entry| entry.key == key)?;
         let entry = self.entries.remove(at);
-        Some((Given { value: String::new(), origin: Origin::Line(entry.line), key }, entry.value))
+        Some((Given { value: (), origin: Origin::Line(entry.line), key }, entry.value))
     }
-}
-
-fn refuse<T>(problems: &mut Problems, given: &Given<String>, wanted: &str, found: &DeValue<'_>) -> Option<T> {
-    problems.refuse(given, format_args!("expected {wanted}, found {}", found.type_str()));
-    None
 }

@@ -16,7 +16,7 @@ pub(crate) struct Flags {
     /// Where everything is kept [default: ./offpeak-data]
     #[arg(long, env = "OFFPEAK_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Base URL of the first provider [default: https://api.openai.com/v1]
+    /// Base URL of the first provider [default: <https://api.openai.com/v1>]
     #[arg(long, env = "OFFPEAK_UPSTREAM", value_name = "URL")]
     pub(crate) upstream: Option<String>,
     /// Who may call: open, keys or passthrough [default: open on a loopback address, else keys]

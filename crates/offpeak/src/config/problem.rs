@@ -26,7 +26,7 @@ pub(super) struct Given<T> {
 
 impl<T> Given<T> {
     /// The same setting with what its value means.
-    fn meaning<U>(&self, value: U) -> Given<U> {
+    pub(super) fn meaning<U>(&self, value: U) -> Given<U> {
         Given { value, origin: self.origin, key: self.key }
     }
 }

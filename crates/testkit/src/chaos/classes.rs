@@ -37,7 +37,7 @@ impl ports::Classes for Classes {
     }
 
     async fn replace(&self, class: &str, row: &Departures) -> Result<bool, StoreError> {
-        let (inner, class, row) = (Arc::clone(&self.inner), class.to_owned(), *row);
+        let (inner, class, row) = (Arc::clone(&self.inner), class.to_owned(), row.clone());
         through(&*self.gate, "classes.replace", async move { inner.replace(&class, &row).await }).await
     }
 }

@@ -1,7 +1,8 @@
 //! The promises of [`Classes`].
 
 use futures_util::future::join_all;
-use offpeak_core::class::Departures;
+use offpeak_core::class::{Departures, Note};
+use offpeak_core::ids::RequestId;
 use offpeak_core::ports::Classes;
 
 use crate::samples::{CREATED_MS, Namespace};
@@ -29,7 +30,9 @@ macro_rules! classes_conformance {
 }
 
 fn full(version: u64) -> Departures {
-    Departures { version, departed_ms: CREATED_MS, noted_ms: Some(CREATED_MS + 1), recalled_ms: Some(CREATED_MS + 2) }
+    let notes = [(RequestId([1; 16]), 1), (RequestId([2; 16]), 2)];
+    let notes = notes.map(|(drain, at)| Note { drain, at_ms: CREATED_MS + at }).to_vec();
+    Departures { version, departed_ms: CREATED_MS, notes, recalled_ms: Some(CREATED_MS + 3) }
 }
 
 /// Reading makes no row.
@@ -52,7 +55,7 @@ pub async fn a_row_reads_as_it_was_written(classes: &dyn Classes) {
     let class = Namespace::fresh().name("soon");
     let rows = [
         full(0),
-        Departures { noted_ms: None, ..full(1) },
+        Departures { notes: Vec::new(), ..full(1) },
         Departures { recalled_ms: None, ..full(2) },
         Departures { version: 3, ..Departures::default() },
         full(4),

@@ -11,7 +11,7 @@ use super::{eventually, pause};
 use crate::samples::Namespace;
 
 /// A time of hiding that a test can wait for, in milliseconds.
-const SHORT_MS: u64 = 120;
+const SHORT_MS: u64 = 200;
 
 /// The next delivery of a class's only message, which is in the queue or comes back to it.
 async fn next(intake: &dyn Intake, class: &str, visibility_ms: u64) -> Received {
@@ -102,7 +102,7 @@ pub async fn the_latest_receipt_deletes(intake: &dyn Intake) {
     pause(20).await;
     let latest = next(intake, &class, SHORT_MS).await;
     intake.delete(&class, vec![latest.receipt]).await.unwrap();
-    assert_eq!(intake.receive(&class, 10, LONG_MS, 250).await.unwrap(), [], "gone");
+    assert_eq!(intake.receive(&class, 10, LONG_MS, SHORT_MS + 100).await.unwrap(), [], "gone");
 }
 
 /// Without leave to wait an empty queue answers now.

@@ -42,7 +42,7 @@ impl Caller {
         match self.plan.manner {
             Manner::Leaves => self.leave().await,
             Manner::Returns | Manner::Forgets => self.take_a_number().await,
-            Manner::Holds | Manner::Polls | Manner::Keyed | Manner::Cancels => self.hold().await,
+            Manner::Holds | Manner::Keyed | Manner::Cancels => self.hold().await,
         }
     }
 
@@ -79,15 +79,14 @@ impl Caller {
     }
 
     fn call(&self, retry_count: u32) -> Call {
-        let polls = self.plan.manner == Manner::Polls;
         let request = RequestId(self.world.weather.random.bits());
-        Call { request, retry_count: if polls { 0 } else { retry_count }, polls }
+        Call { request, retry_count, polls: self.world.plan.polls }
     }
 
     /// Asks until it is answered.
     async fn hold(&self) {
         let mut cancelled = self.plan.manner != Manner::Cancels;
-        let hold_ms = if self.plan.manner == Manner::Polls { 0 } else { self.world.plan.hold_ms };
+        let hold_ms = if self.world.plan.polls { 0 } else { self.world.plan.hold_ms };
         let started_ms = self.world.watch.fakes.clock.now_ms();
         let mut retry_count = 0;
         loop {
@@ -102,6 +101,11 @@ impl Caller {
                         cancelled = true;
                     }
                     self.pause(1_000, PAUSE_MS).await;
+                    if self.world.plan.polls {
+                        // 422 ends a call: the next one is a first call.
+                        retry_count = 0;
+                        continue;
+                    }
                 }
                 Tried::Lost => self.pause(500, 8_000).await,
             }

@@ -182,12 +182,12 @@ fn no_night_begins_early(case: &mut Case<'_>) {
 pub(super) fn departures(world: &World) {
     let (_, last_ms) = world.hours_ms();
     for job in world.watch.fakes.jobs.snapshot() {
-        if job.state != State::Queued || !world.is_promised(job.id) {
+        if job.state.is_final() || !world.is_promised(job.id) {
             continue;
         }
         world.watch.book.with(|pages| {
             let sent_ms = pages.sent.get(&job.id).copied().unwrap_or(u64::MAX);
-            if sent_ms < last_ms.saturating_sub(SKEW_MS) {
+            if sent_ms < last_ms.saturating_sub(SKEW_MS) || job.submission().is_some() {
                 pages.wrongs.push(format!("{} missed its departure", job.id));
             }
             if pages.requeued.contains(&job.id) {

@@ -30,6 +30,8 @@ pub struct Plan {
     pub doors: usize,
     /// Pollers.
     pub pollers: usize,
+    /// Whether the front doors answer 422 instead of holding: then repeating a request is how callers poll.
+    pub polls: bool,
     /// How long a front door holds a call, milliseconds.
     pub hold_ms: u64,
     /// How long one drain may take, milliseconds.
@@ -93,10 +95,8 @@ pub struct Temper {
 /// How a caller behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Manner {
-    /// An SDK: holds, and retries with its count.
+    /// An SDK: holds (or polls), and retries with its count.
     Holds,
-    /// Repeats the request until it is ready (422).
-    Polls,
     /// Holds, and names its job by an Idempotency-Key.
     Keyed,
     /// Takes the job's id and comes back for it.
@@ -145,6 +145,7 @@ impl Plan {
             enough: random.chance(500).then(|| random.between(3, 8)),
             calm_ms,
             doors: usize::from(random.chance(500)) + 2,
+            polls: random.chance(200),
             pollers: usize::from(random.chance(500)) + 2,
             hold_ms,
             drain_ms: random.between(4_000, 40_000),
@@ -237,8 +238,7 @@ fn callers(random: &Random, calm_ms: u64, hour_ms: u64) -> Vec<CallerPlan> {
 
 fn manner(random: &Random) -> Manner {
     match random.between(0, 99) {
-        0..=34 => Manner::Holds,
-        35..=44 => Manner::Polls,
+        0..=44 => Manner::Holds,
         45..=59 => Manner::Keyed,
         60..=67 => Manner::Returns,
         68..=79 => Manner::Forgets,
@@ -250,8 +250,7 @@ fn manner(random: &Random) -> Manner {
 /// Twins do not withdraw their job: another of them may have joined it.
 fn shared_manner(random: &Random) -> Manner {
     match random.between(0, 99) {
-        0..=69 => Manner::Holds,
-        70..=84 => Manner::Polls,
+        0..=84 => Manner::Holds,
         85..=94 => Manner::Keyed,
         _ => Manner::Leaves,
     }

@@ -3,32 +3,27 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// One actor's switch. Clones are the same switch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Switch {
-    deaths: Arc<watch::Sender<u64>>,
-}
-
-impl Default for Switch {
-    fn default() -> Self {
-        Self { deaths: Arc::new(watch::Sender::new(0)) }
-    }
+    // Not a `watch`: that wakes in an order of its own choice, and a seed would not be one run.
+    death: Arc<Notify>,
 }
 
 impl Switch {
     /// Kills everything that runs under this switch now.
     pub fn kill(&self) {
-        self.deaths.send_modify(|deaths| *deaths += 1);
+        self.death.notify_waiters();
     }
 
     /// Runs `work` until it ends, or drops it where it stands when the actor dies (`None`).
     pub async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut deaths = self.deaths.subscribe();
+        let death = self.death.notified();
         tokio::select! {
             biased;
-            _ = deaths.changed() => None,
+            () = death => None,
             done = work => Some(done),
         }
     }

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use offpeak_core::class::{Departures, Rule};
 use offpeak_core::ids::CredentialId;
-use offpeak_core::job::State;
 use offpeak_core::ports::{Backend, Classes as _, Clock, Ports, Settings};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
@@ -201,7 +200,7 @@ impl World {
 
     fn only_waits_for_its_hour(&self) -> bool {
         let fakes = &self.watch.fakes;
-        let waits = |job: &offpeak_core::job::Job| job.lane.class == "nightly" && job.state == State::Queued;
+        let waits = |job: &offpeak_core::job::Job| job.lane.class == "nightly";
         fakes.submissions.snapshot().iter().all(|row| row.state.is_settled())
             && fakes.intake.snapshot("soon").is_empty()
             && !fakes.intake.snapshot("nightly").is_empty()

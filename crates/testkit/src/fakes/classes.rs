@@ -17,7 +17,7 @@ pub struct Classes {
 #[async_trait]
 impl ports::Classes for Classes {
     async fn get(&self, class: &str) -> Result<Departures, StoreError> {
-        Ok(self.rows.lock().get(class).copied().unwrap_or_default())
+        Ok(self.rows.lock().get(class).cloned().unwrap_or_default())
     }
 
     async fn replace(&self, class: &str, row: &Departures) -> Result<bool, StoreError> {
@@ -25,7 +25,7 @@ impl ports::Classes for Classes {
         if rows.get(class).map_or(0, |stored| stored.version) != row.version {
             return Ok(false);
         }
-        rows.insert(class.to_owned(), Departures { version: row.version + 1, ..*row });
+        rows.insert(class.to_owned(), Departures { version: row.version + 1, ..row.clone() });
         Ok(true)
     }
 }

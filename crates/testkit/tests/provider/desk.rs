@@ -1,4 +1,5 @@
 //! One caller of one scripted provider.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};

@@ -1,0 +1,115 @@
+//! The suites that every implementation of a port passes, each case on a directory of its own.
+
+use std::sync::Arc;
+
+use offpeak_core::ports;
+use offpeak_embedded::Store;
+
+use super::samples::Dir;
+
+/// Kept until a case ends.
+type Guard = (Store, Dir);
+
+fn fresh() -> Guard {
+    let dir = Dir::new();
+    (dir.open(), dir)
+}
+
+async fn jobs() -> (Arc<dyn ports::Jobs>, Guard) {
+    let guard = fresh();
+    (guard.0.jobs(), guard)
+}
+
+async fn job_index() -> (Arc<dyn ports::Jobs>, Arc<dyn ports::JobIndex>, Guard) {
+    let guard = fresh();
+    (guard.0.jobs(), guard.0.jobs(), guard)
+}
+
+async fn job_sweep() -> (Arc<dyn ports::Jobs>, Arc<dyn ports::JobSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.jobs(), guard.0.jobs(), guard)
+}
+
+async fn submissions() -> (Arc<dyn ports::Submissions>, Guard) {
+    let guard = fresh();
+    (guard.0.submissions(), guard)
+}
+
+async fn submission_sweep() -> (Arc<dyn ports::Submissions>, Arc<dyn ports::SubmissionSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.submissions(), guard.0.submissions(), guard)
+}
+
+async fn classes() -> (Arc<dyn ports::Classes>, Guard) {
+    let guard = fresh();
+    (guard.0.classes(), guard)
+}
+
+async fn intake() -> (Arc<dyn ports::Intake>, Guard) {
+    let guard = fresh();
+    (guard.0.intake(), guard)
+}
+
+async fn objects() -> (Arc<dyn ports::Objects>, Guard) {
+    let guard = fresh();
+    (guard.0.objects(), guard)
+}
+
+async fn usage() -> (Arc<dyn ports::Usage>, Guard) {
+    let guard = fresh();
+    (guard.0.usage(), guard)
+}
+
+async fn keys() -> (Arc<dyn ports::Keys>, Guard) {
+    let guard = fresh();
+    (guard.0.keys(), guard)
+}
+
+async fn credentials() -> (Arc<dyn ports::Credentials>, Guard) {
+    let guard = fresh();
+    (guard.0.credentials(), guard)
+}
+
+mod of_jobs {
+    offpeak_testkit::jobs_conformance!(super::jobs);
+}
+
+mod of_job_index {
+    offpeak_testkit::job_index_conformance!(super::job_index);
+}
+
+mod of_job_sweep {
+    offpeak_testkit::job_sweep_conformance!(super::job_sweep);
+}
+
+mod of_submissions {
+    offpeak_testkit::submissions_conformance!(super::submissions);
+}
+
+mod of_submission_sweep {
+    offpeak_testkit::submission_sweep_conformance!(super::submission_sweep);
+}
+
+mod of_classes {
+    offpeak_testkit::classes_conformance!(super::classes);
+}
+
+mod of_intake {
+    offpeak_testkit::intake_conformance!(super::intake);
+}
+
+mod of_objects {
+    offpeak_testkit::objects_conformance!(super::objects);
+}
+
+mod of_usage {
+    offpeak_testkit::usage_conformance!(super::usage);
+}
+
+mod of_keys {
+    offpeak_testkit::keys_conformance!(super::keys);
+}
+
+mod of_credentials {
+    offpeak_testkit::credentials_conformance!(super::credentials);
+}
