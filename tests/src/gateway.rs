@@ -132,7 +132,20 @@ impl Gateway {
 
     /// Its address as an SDK's base URL.
     pub fn base_url(&self) -> String {
-        format!("http://127.0.0.1:{}/v1", self.port)
+        format!("http://{}/v1", self.address())
+    }
+
+    /// Its address and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The files of the objects whose names begin so.
+    pub fn objects(&self, prefix: &str) -> Vec<PathBuf> {
+        let folder = self.data().join("objects").join(prefix);
+        let mut files = self.home.files("data/objects");
+        files.retain(|file| file.to_string_lossy().starts_with(&*folder.to_string_lossy()));
+        files
     }
 
     /// The data directory.
@@ -145,11 +158,10 @@ impl Gateway {
         std::fs::read_to_string(self.home.join("log")).unwrap_or_default()
     }
 
-    /// The command line of `serve`.
-    pub fn serve(&self) -> Command {
-        let mut serve = self.command(&["serve"]);
+    /// The command line of `serve` on an address.
+    pub fn serve_on(&self, address: &str) -> Command {
+        let mut serve = self.command(&["serve", "--listen", address]);
         serve.arg("--config").arg(self.home.join("offpeak.toml"));
-        serve.arg("--listen").arg(format!("127.0.0.1:{}", self.port));
         serve.arg("--data-dir").arg(self.data());
         serve.args(&self.setup.arguments).args(&self.setup.log);
         serve
@@ -181,7 +193,7 @@ impl Gateway {
     /// Starts it, again on the same address and directory, and waits until it is ready.
     pub async fn start(&mut self) {
         assert!(self.process.is_none(), "it runs already");
-        let mut process = Process::start(self.serve(), &self.home.join("log"));
+        let mut process = Process::start(self.serve_on(&self.address()), &self.home.join("log"));
         until("a gateway that is ready", PATIENCE, async || {
             assert_eq!(process.ended(), None, "the gateway did not start: {}", process.log());
             let ready = self.http.get("/readyz").try_send().await.ok()?;

@@ -65,10 +65,8 @@ impl Upstream {
 
     /// Waits until so many batches have been created.
     pub async fn created(&self, batches: u64) {
-        until("the creation of a batch", PATIENCE, async || {
-            (self.counts().batches_created >= batches).then_some(())
-        })
-        .await;
+        until("the creation of a batch", PATIENCE, async || (self.counts().batches_created >= batches).then_some(()))
+            .await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use offpeak_core::flows::accept::Call;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::authenticate;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::gateway::Gateway;
 use crate::headers;
 use crate::waiting::{Brief, held_result};
@@ -84,7 +85,7 @@ async fn own(gateway: &Gateway, headers: &HeaderMap, id: &str) -> Result<Job, Ap
 /// `GET /v1/jobs/{id}`.
 pub(crate) async fn show(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Json<JobView>, ApiError> {
     Ok(Json(own(&gateway, &headers, &id).await?.into()))
@@ -93,7 +94,7 @@ pub(crate) async fn show(
 /// `POST /v1/jobs/{id}/cancel`.
 pub(crate) async fn cancel(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Json<JobView>, ApiError> {
     let job = own(&gateway, &headers, &id).await?;
@@ -111,7 +112,7 @@ pub(crate) struct Leg {
 /// `GET /v1/jobs/{id}/result`.
 pub(crate) async fn result(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Path(id): Path,
     Query(leg): Query<Leg>,
     headers: HeaderMap,
 ) -> Response {

@@ -6,6 +6,7 @@
 mod answer;
 mod caller;
 mod error;
+mod extract;
 mod gateway;
 mod headers;
 mod health;

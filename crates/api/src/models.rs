@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::caller::authenticate;
 use crate::error::ApiError;
+use crate::extract::Path;
 use crate::gateway::Gateway;
 use crate::relay;
 
@@ -42,7 +43,7 @@ pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, headers: HeaderMap
 /// `GET /v1/models/{id}`.
 pub(crate) async fn show(
     State(gateway): State<Arc<Gateway>>,
-    Path(id): Path<String>,
+    Path(id): Path,
     uri: http::Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {

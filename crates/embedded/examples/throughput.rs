@@ -1,6 +1,6 @@
 //! What the hot path costs: CPU and wall time per job of the seven steps from accepting to handing out.
 //!
-//! `cargo run --release -p offpeak-embedded --example throughput -- DIR [JOBS] [TASKS] [PAGE_BYTES] [GATHER_US]`
+//! `cargo run --release -p offpeak-embedded --example throughput -- DIR [JOBS] [TASKS] [PAGE_BYTES] [GATHER_US] [CACHE_KIB]`
 
 use std::error::Error;
 use std::io::{Write, stdout};
@@ -33,7 +33,8 @@ fn main() -> Result<(), Failure> {
     let (jobs, tasks) = (number(100_000)?, number(256)?);
     let page_bytes = u32::try_from(number(4_096)?)?;
     let gather = Duration::from_micros(number(1_000)?);
-    let store = Store::open(Path::new(&dir), &Options { page_bytes, gather, ..Options::default() })?;
+    let cache_bytes = u32::try_from(number(16 << 10)? << 10)?;
+    let store = Store::open(Path::new(&dir), &Options { page_bytes, gather, cache_bytes, ..Options::default() })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     runtime.block_on(measure(Arc::new(Run {
         store,

@@ -35,7 +35,11 @@ pub(crate) fn migrate(connection: &mut Connection, scripts: &[&str]) -> Result<(
 }
 
 /// A connection that writes. `page_bytes` holds only for a new database.
-pub(crate) fn connect_writer(database: &Path, page_bytes: u32) -> Result<Connection, rusqlite::Error> {
+pub(crate) fn connect_writer(
+    database: &Path,
+    page_bytes: u32,
+    cache_bytes: u32,
+) -> Result<Connection, rusqlite::Error> {
     let connection = connect(database, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection.pragma_update(None, "page_size", page_bytes)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -43,7 +47,7 @@ pub(crate) fn connect_writer(database: &Path, page_bytes: u32) -> Result<Connect
     // The checkpoint thread does it; a log that had to grow shrinks when it starts over.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "cache_size", -i64::from(cache_bytes >> 10))?;
     Ok(connection)
 }
 

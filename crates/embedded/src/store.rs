@@ -32,11 +32,18 @@ pub struct Options {
     pub gather: Duration,
     /// Bytes of a page of a new database. Default 4,096.
     pub page_bytes: u32,
+    /// Bytes of pages that the writer keeps in memory. Default 16 MiB.
+    pub cache_bytes: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { credentials: BTreeMap::new(), gather: Duration::from_millis(1), page_bytes: 4_096 }
+        Self {
+            credentials: BTreeMap::new(),
+            gather: Duration::from_millis(1),
+            page_bytes: 4_096,
+            cache_bytes: 16 << 20,
+        }
     }
 }
 
@@ -71,7 +78,7 @@ impl Store {
         let directory = Directory::new(dir);
         directory.create()?;
         let lock = directory.lock()?;
-        let mut connection = connect(&directory, options.page_bytes)?;
+        let mut connection = connect(&directory, options)?;
         let database = |source| OpenError::Database { path: directory.database(), source };
         refuse_newer(&directory, &connection)?;
         schema::migrate(&mut connection, schema::MIGRATIONS).map_err(database)?;
@@ -92,7 +99,7 @@ impl Store {
             return Err(OpenError::Missing(dir.to_owned()));
         }
         let options = Options::default();
-        let connection = connect(&directory, options.page_bytes)?;
+        let connection = connect(&directory, &options)?;
         let found = refuse_newer(&directory, &connection)?;
         if found < schema::latest() {
             return Err(OpenError::Older { dir: dir.to_owned(), found });
@@ -112,7 +119,7 @@ impl Store {
         let key = SealingKey::new(&directory.key_bytes(may_create_key)?).map_err(|_| directory.odd_key())?;
         let readers = Readers::open(&path).map_err(database)?;
         let queues = crate::intake::queues(&connection).map_err(database)?;
-        let own = connect(&directory, options.page_bytes)?;
+        let own = connect(&directory, options)?;
         let checkpointer = Checkpointer::start(&mut connection, own).map_err(database)?;
         let serving = lock.is_some();
         let writer = Writer::start(connection, checkpointer, options.gather, lock);
@@ -187,9 +194,10 @@ impl fmt::Debug for Store {
     }
 }
 
-fn connect(directory: &Directory, page_bytes: u32) -> Result<Connection, OpenError> {
+fn connect(directory: &Directory, options: &Options) -> Result<Connection, OpenError> {
     let path = directory.database();
-    schema::connect_writer(&path, page_bytes).map_err(|source| OpenError::Database { path, source })
+    schema::connect_writer(&path, options.page_bytes, options.cache_bytes)
+        .map_err(|source| OpenError::Database { path, source })
 }
 
 /// The schema that is there, unless it is unknown to this version.

@@ -79,7 +79,8 @@ where
 #[derive(Default)]
 struct Queue {
     commands: VecDeque<Box<dyn Command>>,
-    idle: bool,
+    /// With so many commands the writer wants to be woken; 0 if it is awake.
+    wake_at: usize,
     closed: bool,
 }
 
@@ -147,7 +148,10 @@ impl Writer {
             return;
         }
         queue.commands.push_back(command);
-        let wake = std::mem::take(&mut queue.idle);
+        let wake = queue.wake_at != 0 && queue.commands.len() >= queue.wake_at;
+        if wake {
+            queue.wake_at = 0;
+        }
         drop(queue);
         if wake {
             self.shared.arrival.notify_one();
@@ -176,14 +180,20 @@ impl Shared {
             if queue.closed {
                 return None;
             }
-            queue.idle = true;
+            queue.wake_at = 1;
             self.arrival.wait(&mut queue);
         }
         Some(())
     }
 
-    fn waiting(&self) -> usize {
-        self.queue.lock().commands.len()
+    /// Waits for more commands, until they are enough or the time is over.
+    fn gather(&self, gather: Duration) {
+        let mut queue = self.queue.lock();
+        if queue.commands.len() < ENOUGH && !queue.closed {
+            queue.wake_at = ENOUGH;
+            self.arrival.wait_for(&mut queue, gather);
+            queue.wake_at = 0;
+        }
     }
 
     /// Everything that waits, up to a group's size.
@@ -217,9 +227,9 @@ fn serve(shared: &Shared, mut session: Session, mut checkpointer: Checkpointer, 
     let mut group = Vec::new();
     let mut crowded = false;
     while shared.wait().is_some() {
-        if crowded && shared.waiting() < ENOUGH {
+        if crowded {
             // Several callers write at once, and a commit costs about the same for a few as for many.
-            thread::sleep(gather);
+            shared.gather(gather);
         }
         shared.take(&mut group);
         crowded = group.len() > 1;

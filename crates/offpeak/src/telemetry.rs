@@ -53,7 +53,8 @@ pub(crate) fn start(options: &Options) -> anyhow::Result<()> {
 /// A single word must be a level: the library would take a misspelled one for the name of a module, and log nothing.
 fn filter(text: &str) -> anyhow::Result<EnvFilter> {
     for word in text.split(',').map(str::trim).filter(|part| !part.contains(['=', '['])) {
-        word.parse::<LevelFilter>().with_context(|| format!("{word:?} is no level"))?;
+        let level = word.parse::<LevelFilter>();
+        anyhow::ensure!(!word.is_empty() && level.is_ok(), "{word:?} is no level");
     }
     Ok(EnvFilter::builder().parse(text)?)
 }

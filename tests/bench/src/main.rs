@@ -82,6 +82,8 @@ async fn held(table: &mut Table) -> anyhow::Result<()> {
     let simulator = Simulator::start()?;
     let gateway = Gateway::start(&simulator, &["--window", "1h"])?;
     // One departure, so that the next one is an hour away; and a small load, so that the process is warm.
+    Load { address: gateway.address, callers: 1, requests: 1, request: Arc::new(Request::other) }.run().await?;
+    gateway.wait_done(1).await?;
     Load { address: gateway.address, callers: 64, requests: 2_000, request: Arc::new(Request::later) }.run().await?;
     let (memory, files) = (gateway.resident()?, gateway.descriptors()?);
     let connections = client::hold(gateway.address, HELD).await?;

@@ -10,9 +10,7 @@ use anyhow::{Context, bail};
 
 /// The release binary beside this benchmark.
 fn binary() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let profile = own.parent().and_then(|deps| deps.parent()).context("no target directory")?;
-    let path = profile.join("offpeak");
+    let path = std::env::current_exe()?.with_file_name("offpeak");
     if path.is_file() { Ok(path) } else { bail!("{} is missing: build it first", path.display()) }
 }
 

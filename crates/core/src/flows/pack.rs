@@ -110,8 +110,8 @@ impl Drain<'_> {
             if self.ports.clock.now_ms() >= stop_ms {
                 return Ok(false);
             }
-            self.note().await?;
             self.renew().await?;
+            self.note().await?;
             let received =
                 self.ports.intake.receive(self.class, RECEIVE, timing.visibility_ms, timing.receive_wait_ms).await?;
             let older = received.iter().any(|one| one.message.created_ms <= self.began_ms);
@@ -121,12 +121,13 @@ impl Drain<'_> {
         Ok(true)
     }
 
+    /// Directly before a receive: the note must not be much older than what it stands for.
     async fn note(&mut self) -> Result<(), StoreError> {
         if planted(Fault::NoteForgotten) {
             return Ok(());
         }
-        let now_ms = self.ports.clock.now_ms();
-        revise(self.ports, self.class, |row| row.noted(self.owner, Some(now_ms))).await
+        let (ports, owner) = (self.ports, self.owner);
+        revise(ports, self.class, |row| row.noted(owner, Some(ports.clock.now_ms()))).await
     }
 
     /// Renews leases that are half over. Who lost one leaves that submission and its messages.

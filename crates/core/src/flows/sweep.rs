@@ -1,11 +1,12 @@
 //! Sweep: expire what waited too long, and delete what was kept long enough.
 
 use super::accept::MAX_DEADLINE_MS;
-use super::{Holder, holder};
+use super::{Holder, holder, take};
 use crate::faults::{Fault, planted};
 use crate::ids::ObjectName;
 use crate::job::{Event, Job, Transition};
 use crate::ports::{Finished, JobSweep, Ports, StoreError, SubmissionSweep, Written};
+use crate::submission::{Event as SubmissionEvent, State as SubmissionState};
 
 /// Rows looked at in one call.
 const ROWS: usize = 1_000;
@@ -38,6 +39,22 @@ async fn expire_one(ports: &Ports, job: Job, now_ms: u64) -> Result<bool, StoreE
     }
     ports.wake.finished(vec![Finished { job: job.id, state: end.state, body: None }]);
     Ok(true)
+}
+
+/// Abandons every submission that was still being filled, whatever its lease says: for who starts as the only user of
+/// its stores, and so knows that no packer of before is alive. Their jobs may be claimed at once.
+///
+/// # Errors
+/// [`StoreError`]: what is left runs out of lease.
+pub async fn take_over(ports: &Ports) -> Result<(), StoreError> {
+    for id in ports.submissions.open().await? {
+        if let Some(row) = ports.submissions.get(id).await?
+            && matches!(row.state, SubmissionState::Open { .. })
+        {
+            take(ports, &row, SubmissionEvent::Abandon).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What a retention sweep deleted.

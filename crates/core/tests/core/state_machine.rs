@@ -87,7 +87,7 @@ fn the_document_shows_what_the_code_does() {
          ## Submissions\n\n\
          `next` in `crates/core/src/submission/state.rs`; which event comes when is decided by `step` in\n\
          `crates/core/src/submission/step.rs`. An abandoned submission was never sealed; every sealed one ends through\n\
-         collecting. A done one stays until the provider's files are deleted.\n\n\
+         collecting. A done one is looked at until the provider's files are deleted.\n\n\
          {}\n{}",
         jobs.diagram(),
         jobs.table(),

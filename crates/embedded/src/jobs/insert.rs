@@ -1,23 +1,29 @@
 //! From jobs to rows.
 
+use std::sync::LazyLock;
+
 use offpeak_core::job::{Job, State};
 use offpeak_core::ports::Created;
 use rusqlite::params;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use super::read::find;
-use super::update::{Ending, Place};
+use super::update::{Ending, Place, SPARE};
 use crate::error::Fault;
 use crate::hex;
 use crate::writer::Session;
 
-const INSERT: &str = "INSERT INTO jobs (id, tenant, lane, model, created_ms, deadline_ms, body_sha256, keyed, tag, \
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO jobs (id, tenant, lane, model, created_ms, deadline_ms, body_sha256, keyed, tag, \
      state, open, attempt, submission, finished_ms, cancel_wished, twin, twins, low, resends, \
      handed_to, handed_retry, handed_ms, body_object, body_offset, body_length, \
      answer_status, answer_object, answer_offset, answer_length, input_tokens, output_tokens, \
-     failure_code, failure_message) \
+     failure_code, failure_message, spare) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, \
-     ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) ON CONFLICT (id) DO NOTHING";
+     ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, zeroblob({SPARE})) ON CONFLICT (id) DO NOTHING"
+    )
+});
 
 /// Creates a row unless its id is taken.
 pub(super) fn create(session: &mut Session, job: &Job) -> Result<Created, Fault> {
@@ -37,7 +43,7 @@ fn insert(session: &mut Session, job: &Job) -> Result<bool, Fault> {
     let ending = Ending::of(connection, dictionary, &job.state)?;
     let submission = job.submission().map(|submission| submission.0);
     let handed = job.joins.handed;
-    let rows = connection.prepare_cached(INSERT)?.execute(params![
+    let rows = connection.prepare_cached(&INSERT)?.execute(params![
         job.id.0,
         tenant,
         lane,

@@ -26,7 +26,8 @@ pub(crate) struct Provider {
     pub(crate) poll_interval: Duration,
     /// `create_timeout`: for the one call that creates a batch, 50 ms to 10 min. Default 60 s.
     pub(crate) create_timeout: Duration,
-    /// `create_grace`: after that, how long a batch may still turn up in the provider's list, 50 ms to 1 h. Default 5 min.
+    /// `create_grace`: after that, how long a batch may still turn up in the provider's list, 50 ms to 1 h. Default
+    /// 5 min.
     pub(crate) create_grace: Duration,
     /// `max_requests`, `max_bytes` and `max_tokens` of one batch. Default 50,000, 200,000,000 and no limit.
     pub(crate) limits: Limits,

@@ -12,7 +12,7 @@ use super::problem::Problems;
 use super::provider::Provider;
 use super::value;
 
-/// From a model's name to a provider (`backend = "provider"`, the only one of this version). The first that matches wins.
+/// From a model's name to a provider (`backend = "provider"`, the only one of this version); the first match wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
     /// `model`: a name, with `*` for any run of characters.

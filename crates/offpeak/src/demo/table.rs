@@ -7,7 +7,7 @@ use offpeak_simulator::Counts;
 use super::client::Tally;
 
 /// List price of gpt-4.1-mini, micro-dollars per million tokens: $0.40 in, $1.60 out; its batch price is half
-/// (OpenAI's prices as LiteLLM's `model_prices_and_context_window.json` has them, seen 2026-11-21).
+/// (OpenAI's prices as `LiteLLM`'s `model_prices_and_context_window.json` has them, seen 2026-11-21).
 const INPUT_MICRODOLLARS: u64 = 400_000;
 const OUTPUT_MICRODOLLARS: u64 = 1_600_000;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use offpeak_api::{Abilities, Auth, Gateway, Pattern, Route, Routes, Rules, Waiters, own_credential};
+use offpeak_core::flows::sweep;
 use offpeak_core::ports::{Backend, Clock, Ports, Settings};
 use offpeak_embedded::{Options, Store, SystemClock, SystemRandom};
 use offpeak_providers::{openai, relay};
@@ -33,6 +34,8 @@ pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
         .context("opening the data directory")??;
     let waiters = Arc::new(Waiters::default());
     let ports = ports(config, &store, &waiters)?;
+    // The directory's lock is held, so whoever filled a submission before is gone.
+    sweep::take_over(&ports).await.context("taking over from the process before")?;
     let gateway = gateway(config, &store, ports.clone(), Arc::clone(&waiters))?;
     Ok(Composed { ports, store, gateway, waiters })
 }

@@ -1,6 +1,6 @@
 //! What ticks: a packer per class, the poller, the sweeper.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const RELIST: Duration = Duration::from_secs(10);
 
 /// Between two sweeps for overdue jobs, and for what was kept long enough.
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
-const RETIRE_EVERY: Duration = Duration::from_secs(3_600);
+const RETIRE_EVERY: Duration = Duration::from_hours(1);
 
 /// A failed step is repeated after this.
 const AGAIN_MS: u64 = 1_000;
@@ -89,47 +89,73 @@ async fn packer(
     }
 }
 
-/// Which submissions are to be looked at when; `None` while one is being advanced.
-type Schedule = HashMap<SubmissionId, Option<u64>>;
+/// Which submissions are to be looked at when.
+#[derive(Default)]
+struct Schedule {
+    /// When each is due, Unix milliseconds; `None` while it is being advanced.
+    due: HashMap<SubmissionId, Option<u64>>,
+    /// News came of these while they were being advanced.
+    stale: HashSet<SubmissionId>,
+}
+
+impl Schedule {
+    /// Something happened to a submission: it is due now.
+    fn news(&mut self, id: SubmissionId) {
+        match self.due.insert(id, Some(0)) {
+            Some(None) => {
+                self.due.insert(id, None);
+                self.stale.insert(id);
+            }
+            Some(Some(_)) | None => {}
+        }
+    }
+
+    /// A submission was advanced, and is due again at that time or never.
+    fn advanced(&mut self, id: SubmissionId, until_ms: Option<u64>) {
+        let stale = self.stale.remove(&id);
+        match until_ms {
+            _ if stale => self.due.insert(id, Some(0)),
+            Some(until_ms) => self.due.insert(id, Some(until_ms)),
+            None => self.due.remove(&id),
+        };
+    }
+
+    /// A submission that is due, marked as being advanced.
+    fn take(&mut self, now_ms: u64) -> Option<SubmissionId> {
+        let (id, due) = self.due.iter_mut().find(|(_, due)| due.is_some_and(|due_ms| due_ms <= now_ms))?;
+        *due = None;
+        Some(*id)
+    }
+}
 
 async fn poller(ports: Ports, mut news: mpsc::UnboundedReceiver<SubmissionId>, mut stopped: watch::Receiver<bool>) {
     let ports = Arc::new(ports);
-    let mut schedule: Schedule = HashMap::new();
+    let mut schedule = Schedule::default();
     let mut running: JoinSet<(SubmissionId, Option<u64>)> = JoinSet::new();
     let mut relist = tokio::time::interval(RELIST);
     loop {
-        begin_due(&ports, &mut schedule, &mut running);
+        while running.len() < ADVANCING
+            && let Some(id) = schedule.take(now_ms(&ports))
+        {
+            running.spawn(advance_one(Arc::clone(&ports), id));
+        }
         let pause = pause(&ports, &schedule, running.len());
         tokio::select! {
             biased;
             () = until(&mut stopped) => break,
             Some(done) = running.join_next(), if !running.is_empty() => match done {
-                Ok((id, Some(until_ms))) => { schedule.insert(id, Some(until_ms)); }
-                Ok((id, None)) => { schedule.remove(&id); }
+                Ok((id, until_ms)) => schedule.advanced(id, until_ms),
                 Err(error) => tracing::error!(%error, "an advance ended abnormally"),
             },
-            Some(id) = news.recv() => { schedule.entry(id).or_insert(Some(0)); }
+            Some(id) = news.recv() => schedule.news(id),
             _ = relist.tick() => match ports.submissions.open().await {
-                Ok(ids) => ids.into_iter().for_each(|id| { schedule.entry(id).or_insert(Some(0)); }),
+                Ok(ids) => ids.into_iter().for_each(|id| { schedule.due.entry(id).or_insert(Some(0)); }),
                 Err(error) => tracing::error!(%error, "open submissions could not be listed"),
             },
             () = tokio::time::sleep(pause) => {}
         }
     }
     while running.join_next().await.is_some() {}
-}
-
-fn begin_due(ports: &Arc<Ports>, schedule: &mut Schedule, running: &mut JoinSet<(SubmissionId, Option<u64>)>) {
-    let now_ms = now_ms(ports);
-    for (id, due) in schedule.iter_mut() {
-        if running.len() >= ADVANCING {
-            return;
-        }
-        if due.is_some_and(|due_ms| due_ms <= now_ms) {
-            *due = None;
-            running.spawn(advance_one(Arc::clone(ports), *id));
-        }
-    }
 }
 
 async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> (SubmissionId, Option<u64>) {
@@ -148,7 +174,7 @@ fn pause(ports: &Ports, schedule: &Schedule, running: usize) -> Duration {
     if running >= ADVANCING {
         return RELIST;
     }
-    let next = schedule.values().flatten().min();
+    let next = schedule.due.values().flatten().min();
     next.map_or(RELIST, |due_ms| Duration::from_millis(due_ms.saturating_sub(now_ms(ports))))
 }
 

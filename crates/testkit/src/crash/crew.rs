@@ -47,7 +47,17 @@ type Memory = Mutex<BTreeMap<SubmissionId, u64>>;
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Worker").finish_non_exhaustive()
+        f.debug_struct("Worker").field("duty", &self.duty).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Duty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pack { class, .. } => class,
+            Self::Poll => "poll",
+            Self::Sweep(_) => "sweep",
+        })
     }
 }
 

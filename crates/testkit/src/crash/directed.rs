@@ -1,1 +1,205 @@
-//! Scenarios for what random runs rarely meet.
+//! Scenarios for what random runs hardly ever meet: each holds two actors where their steps cross.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use offpeak_core::class::Rule;
+use offpeak_core::endpoint::Endpoint;
+use offpeak_core::faults::{Fault, plant};
+use offpeak_core::flows::accept::{Asked, Call, accept};
+use offpeak_core::flows::advance::advance;
+use offpeak_core::flows::pack;
+use offpeak_core::ids::{CredentialId, RequestId, SubmissionId, TenantId};
+use offpeak_core::job::identity::body_sha256;
+use offpeak_core::lane::Lane;
+use offpeak_core::ports::{Backend, Clock, NewBatch, Ports, Settings, Upload};
+use offpeak_core::submission::{Size, State};
+use offpeak_core::timing::Timing;
+use secrecy::SecretString;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::chaos::{Gate, Lost, behind};
+use crate::fakes::{Fakes, TokioClock};
+use crate::provider::{Script, ScriptedProvider, Span};
+
+/// Runs the scenario of a fault, if it has one: with the safeguard switched off, or as it is.
+///
+/// # Panics
+/// Where no runtime can be built.
+#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
+pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime for one thread");
+    plant(planted.then_some(fault));
+    let outcome = match fault {
+        Fault::DeadlineReread => Some(runtime.block_on(Box::pin(a_creator_oversleeps()))),
+        Fault::TwinsBeforeAdoption => Some(runtime.block_on(Box::pin(two_adopt_at_once()))),
+        _ => None,
+    };
+    plant(None);
+    outcome
+}
+
+/// Stops one call of one actor until it is released.
+struct Hold {
+    what: &'static str,
+    after: bool,
+    /// Which of those calls, from 1.
+    call: u32,
+    seen: AtomicU32,
+    reached: Notify,
+    release: Notify,
+}
+
+impl Hold {
+    fn at(what: &'static str, after: bool, call: u32) -> Arc<Self> {
+        let (reached, release) = (Notify::new(), Notify::new());
+        Arc::new(Self { what, after, call, seen: AtomicU32::new(0), reached, release })
+    }
+
+    async fn pass(&self, what: &'static str, after: bool) {
+        if what == self.what && after == self.after && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == self.call {
+            self.reached.notify_one();
+            self.release.notified().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for Hold {
+    async fn before(&self, what: &'static str) -> Result<(), Lost> {
+        self.pass(what, false).await;
+        Ok(())
+    }
+
+    async fn after(&self, what: &'static str) -> Result<(), Lost> {
+        self.pass(what, true).await;
+        Ok(())
+    }
+}
+
+/// One sealed submission of one job, and a provider on a good day.
+struct Scene {
+    fakes: Fakes,
+    provider: ScriptedProvider,
+    ports: Ports,
+    submission: SubmissionId,
+}
+
+impl Scene {
+    async fn set() -> Result<Self, String> {
+        let clock = TokioClock::default();
+        let fakes = Fakes::new(&clock, 1);
+        let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::from("gateway"), "secret"), ..fakes };
+        let slow = Script { run: Span::new(500_000, 500_000), ..Script::calm() };
+        let provider = ScriptedProvider::new(&clock, 1, slow);
+        let backend: Arc<dyn Backend> = Arc::new(provider.clone());
+        let settings = Settings {
+            timing: Timing { create_timeout_ms: 5_000, create_grace_ms: 10_000, ..Timing::default() },
+            classes: BTreeMap::from([("soon".to_owned(), Rule::Window { window_ms: 0, max_jobs: None })]),
+            ..Settings::default()
+        };
+        let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
+        let call = Call { request: RequestId([1; 16]), retry_count: 0, polls: false };
+        accept(&ports, &asked(), &call, &|| false).await.map_err(|error| error.to_string())?;
+        let stop_ms = clock.now_ms() + 60_000;
+        let sealed = pack::tick(&ports, "soon", stop_ms).await.map_err(|error| error.to_string())?;
+        let submission = sealed.first().copied().ok_or("nothing was sealed")?;
+        Ok(Self { fakes, provider, ports, submission })
+    }
+
+    /// Another actor advances the submission through `hold`.
+    fn actor(&self, hold: &Arc<Hold>) -> tokio::task::JoinHandle<()> {
+        let gate: Arc<dyn Gate> = Arc::<Hold>::clone(hold);
+        let (ports, submission) = (behind(&self.ports, &gate), self.submission);
+        tokio::spawn(async move { drop(Box::pin(advance(&ports, submission)).await) })
+    }
+
+    fn state(&self) -> Option<State> {
+        self.fakes.submissions.row(self.submission).map(|row| row.state)
+    }
+}
+
+fn asked() -> Asked {
+    let body = Bytes::from_static(br#"{"model":"m","q":"q1"}"#);
+    let lane = Lane {
+        credential: CredentialId::from("gateway"),
+        provider: "provider".to_owned(),
+        endpoint: Endpoint::ChatCompletions,
+        model: "m".to_owned(),
+        class: "soon".to_owned(),
+    };
+    Asked {
+        tenant: TenantId::from("tenant"),
+        lane,
+        model: "m".to_owned(),
+        body_sha256: body_sha256(&body),
+        size: Size { requests: 1, bytes: 200, tokens: 10, inputs: 0 },
+        body,
+        deadline_ms: TokioClock::EPOCH_MS + 72 * 3_600_000,
+        key: None,
+        tag: None,
+    }
+}
+
+/// Rule 8: a creator stops between its intent and its call; when it goes on, another is about to create.
+async fn a_creator_oversleeps() -> Result<(), String> {
+    let scene = Scene::set().await?;
+    // The second write stores the intent: the first begins the upload.
+    let asleep = Hold::at("submissions.replace", true, 2);
+    let first = scene.actor(&asleep);
+    asleep.reached.notified().await;
+    let timing = &scene.ports.settings.timing;
+    sleep(Duration::from_millis(timing.create_timeout_ms + timing.create_grace_ms)).await;
+    drop(advance(&scene.ports, scene.submission).await);
+    sleep(Duration::from_millis(timing.absent_gap_ms)).await;
+    let sending = Hold::at("backend.create", false, 1);
+    let second = scene.actor(&sending);
+    sending.reached.notified().await;
+    asleep.release.notify_one();
+    drop(first.await);
+    sending.release.notify_one();
+    drop(second.await);
+    match scene.provider.batches_of(scene.submission).len() {
+        1 => Ok(()),
+        count => Err(format!("the batch was created {count} times")),
+    }
+}
+
+/// Rule 8: a batch arrives after the grace, so that there are two. While a poller that has listed both is about to
+/// adopt the older one, the creator of the other adopts that. Whichever is adopted must not be cancelled.
+async fn two_adopt_at_once() -> Result<(), String> {
+    let scene = Scene::set().await?;
+    let (provider, key) = (&scene.provider, SecretString::from("secret"));
+    let upload = Upload { submission: scene.submission, length: 0, bytes: futures_util::stream::empty().boxed() };
+    let file = provider.upload(&key, upload).await.map_err(|error| error.to_string())?;
+    let endpoint = Endpoint::ChatCompletions;
+    provider.create(&key, NewBatch { submission: scene.submission, file, endpoint, timeout_ms: 1_000 }).await;
+    // Upload, intent, then the adoption of what its call created.
+    let creating = Hold::at("submissions.replace", false, 3);
+    let creator = scene.actor(&creating);
+    creating.reached.notified().await;
+    let adopting = Hold::at("submissions.replace", false, 1);
+    let poller = scene.actor(&adopting);
+    adopting.reached.notified().await;
+    creating.release.notify_one();
+    drop(creator.await);
+    adopting.release.notify_one();
+    drop(poller.await);
+    let Some(State::Submitted(placed)) = scene.state() else { return Err("no batch was adopted".to_owned()) };
+    let batches = scene.provider.batches_of(scene.submission);
+    let adopted = batches.iter().find(|batch| batch.id == placed.batch);
+    match adopted {
+        Some(batch) if !batch.cancelled => Ok(()),
+        Some(_) | None => Err("the adopted batch was cancelled".to_owned()),
+    }
+}

@@ -204,6 +204,13 @@ async fn the_audit_agrees(case: &mut Case<'_>) {
         ["soon", "nightly"].iter().flat_map(|class| fakes.intake.snapshot(class)).map(|message| message.job).collect();
     match audit(&case.world.ports, &fakes.jobs, &messages).await {
         Ok(report) => {
+            let untold = case.jobs.values().filter(|job| !job.state.is_final() && !case.pages.told.contains(&job.id));
+            if report.unpromised > untold.count() as u64 {
+                case.fail(format!(
+                    "the audit: {} jobs are unpromised, some of whose callers were told",
+                    report.unpromised
+                ));
+            }
             for violation in report.violations {
                 case.fail(format!("the audit: {} is {}", violation.job, violation.what));
             }

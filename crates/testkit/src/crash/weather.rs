@@ -79,13 +79,10 @@ impl Way {
         if self.weather.strikes(hazards.kill) {
             self.die(what, when).await;
         }
-        if self.weather.strikes(hazards.freeze) {
+        if !from_note_to_receive(what, when) && self.weather.strikes(hazards.freeze) {
             self.book.with(|pages| pages.counts.freezes += 1);
             self.trace.say(&self.name, || format!("freezes {when} {what}"));
-            // The note before a receive covers what it hides for one visibility timeout more: a process frozen
-            // between the two for longer, and dying afterwards, is what that rule cannot close.
-            let longest_ms = if what == "intake.receive" && when == "before" { 12_000 } else { 50_000 };
-            self.weather.wait(10_000, longest_ms).await;
+            self.weather.wait(10_000, 50_000).await;
             self.trace.say(&self.name, || format!("goes on {when} {what}"));
         }
         if self.weather.strikes(hazards.delay) {
@@ -115,6 +112,12 @@ impl Way {
         }
         Ok(())
     }
+}
+
+/// A note covers what the receive after it hides for one visibility timeout more. A process that stands still between
+/// the two for longer, and dies afterwards, is what that rule cannot close.
+fn from_note_to_receive(what: &str, when: &str) -> bool {
+    what == "classes.replace" || (what == "intake.receive" && when == "before")
 }
 
 #[async_trait]

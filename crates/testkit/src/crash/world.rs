@@ -261,7 +261,7 @@ fn script(plan: &Plan, temper: &Temper) -> Script {
             vanished: temper.passing / 4,
             repeated: temper.refused / 2,
         },
-        downloads: DownloadOdds { cut_visibly: temper.cut, cut_silently: temper.cut },
+        downloads: DownloadOdds { cut_visibly: temper.cut, cut_silently: temper.cut / 3 },
     }
 }
 

@@ -46,7 +46,9 @@ impl ports::Submissions for Submissions {
             return Ok(false);
         };
         let unconditional = (matches!(submission.state, State::Sealed) && planted(Fault::SealUnconditional))
-            || (matches!(submission.state, State::Open { .. }) && planted(Fault::LeaseUnconditional));
+            || (matches!(submission.state, State::Open { .. }) && planted(Fault::LeaseUnconditional))
+            || (matches!(submission.state, State::Collecting { results: Some(_), .. })
+                && planted(Fault::SecondCollectorOverwrites));
         if row.version != submission.version && !unconditional {
             return Ok(false);
         }

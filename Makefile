@@ -1,0 +1,85 @@
+# One command proves the repository: make test. What it needs on a machine: tools/prerequisites.sh.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+# In CI the lock file must fit as it is committed.
+LOCKED := $(if $(CI),--locked)
+# Seeds of the crash world: make crash SEEDS=100000 FROM=7
+SEEDS ?= 10000
+FROM ?= 0
+# What of the benchmark to run, all by default: make bench BENCH="answers held"
+BENCH ?=
+# Seconds for each fuzz target in make test-long.
+FUZZ_SECONDS ?= 60
+
+.PHONY: help test prerequisites clients format-check lint document deny tests crash bench test-long fuzz demo image fmt
+
+help:
+	@echo "make test        everything that a change must pass"
+	@echo "make test-long   fuzz each target for a minute, and 20,000 seeds of the crash world"
+	@echo "make crash       the crash world alone: SEEDS=$(SEEDS) FROM=$(FROM)"
+	@echo "make bench       what the gateway answers, costs and holds on this machine"
+	@echo "make demo        Offpeak at work against a simulated provider"
+	@echo "make image       the container image offpeak"
+	@echo "make fmt         format the code"
+
+# In this order also under make -j: each step uses the cores by itself.
+test:
+	@for step in prerequisites format-check lint document deny clients tests; do \
+	  echo "== $$step"; $(MAKE) --no-print-directory $$step || exit 1; \
+	done
+
+prerequisites:
+	@tools/prerequisites.sh
+
+format-check:
+	@$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+document:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
+
+# Advisories change by the day, so they fail no build: cargo deny check advisories
+deny:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	  $(CARGO) deny check bans licenses sources; \
+	else \
+	  echo "cargo-deny is not installed: bans, licences and sources are not checked (deny.toml)"; \
+	fi
+
+# The SDKs that the tests call Offpeak with; nothing to do where they are installed.
+clients:
+	@tools/clients.sh
+
+# The crash world is among the tests of crates/testkit.
+tests:
+	@set -o pipefail; $(CARGO) test $(LOCKED) --workspace --no-fail-fast 2>&1 | awk ' \
+	  { print; fflush() } \
+	  /^test result:/ { suites++; passed += $$4; failed += $$6; ignored += $$8 } \
+	  END { printf "%d tests passed, %d failed, %d ignored, in %d suites\n", passed, failed, ignored, suites }'
+
+# From 50,000 seeds on, compiling with optimisation pays.
+crash:
+	$(CARGO) run $(LOCKED) $$([ $(SEEDS) -lt 50000 ] || echo --release) -p offpeak-testkit --example crash -- \
+	  --seeds $(SEEDS) --from $(FROM)
+
+bench:
+	$(CARGO) build $(LOCKED) --release -p offpeak
+	$(CARGO) run $(LOCKED) --release -p offpeak-bench -- $(BENCH)
+
+test-long: fuzz
+	@$(MAKE) --no-print-directory crash SEEDS=20000
+
+fuzz:
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+demo:
+	$(CARGO) run $(LOCKED) --release -- demo
+
+image:
+	docker build --tag offpeak .
+
+fmt:
+	$(CARGO) fmt --all

@@ -1,0 +1,22 @@
+//! End to end: the real binary, on loopback, against simulated upstreams.
+
+#[cfg(test)]
+#[path = "all"]
+mod all {
+    mod bad_input;
+    mod bytes_kept;
+    mod clients;
+    mod direction;
+    mod faults;
+    mod kill;
+    mod lifecycle;
+    mod modes;
+    mod relay;
+    mod resources;
+    mod rooms;
+    mod secrets;
+    mod streams;
+    mod tenants;
+    mod twins;
+    mod waiting;
+}

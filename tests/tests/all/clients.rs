@@ -1,0 +1,151 @@
+//! Real clients, as their users would write them: everything under `examples/`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use offpeak_tests::{Gateway, Upstream, run, workspace};
+use tokio::sync::OnceCell;
+
+/// Which models there are: `errors` asks for one that is not among them.
+const ROUTES: &str =
+    "[[route]]\nmodel = \"gpt-*\"\n[[route]]\nmodel = \"text-embedding-*\"\n[[route]]\nmodel = \"omni-*\"\n";
+
+/// Holds a second, while a batch takes three: every call is told several times that its answer is not ready.
+const IMPATIENT: &str = "[waiting]\nhold = \"1s\"\nretry_after = \"1s\"\n";
+
+/// Installs the clients, once. What is missing on this machine is a failure, never a skip.
+async fn installed() {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(|| async {
+            let made = run(Command::new(workspace().join("tools/clients.sh"))).await;
+            assert_eq!(made.code, Some(0), "{}{}", made.out, made.err);
+        })
+        .await;
+}
+
+/// A gateway for clients with a key.
+struct Shop {
+    upstream: Upstream,
+    gateway: Gateway,
+    key: String,
+}
+
+impl Shop {
+    async fn open(delay: Duration, config: &str) -> Self {
+        installed().await;
+        let upstream = Upstream::slow(delay).await;
+        let setup = Gateway::before(&upstream).auth("keys").config(ROUTES).config(config);
+        let gateway = setup.start().await;
+        let key = gateway.key_of("examples").await;
+        Self { upstream, gateway, key }
+    }
+
+    /// Runs each example, all at once; each must say that all is well.
+    async fn serves(&self, examples: impl IntoIterator<Item = Example>) {
+        join_all(examples.into_iter().map(|example| self.serve(example))).await;
+        self.gateway.passes_audit().await;
+    }
+
+    async fn serve(&self, example: Example) {
+        let mut command = example.command();
+        command.env("OPENAI_BASE_URL", self.gateway.base_url()).env("OPENAI_API_KEY", &self.key);
+        command.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
+        for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(proxy);
+        }
+        let ended = run(command).await;
+        assert_eq!(ended.code, Some(0), "{example:?}\n{}\n{}", ended.out, ended.err);
+    }
+
+    /// How often a caller was told that its answer is not ready.
+    async fn not_ready(&self) -> u64 {
+        self.gateway.http.json("/stats").await["requests"]["not_ready"].as_u64().unwrap()
+    }
+}
+
+/// A program, from the workspace's root, and what it runs.
+#[derive(Debug)]
+struct Example(String, Option<String>);
+
+impl Example {
+    fn command(&self) -> Command {
+        let at = |path: &str| if path.contains('/') { workspace().join(path) } else { PathBuf::from(path) };
+        let mut command = Command::new(at(&self.0));
+        command.current_dir(workspace()).args(self.1.as_deref().map(at));
+        command
+    }
+}
+
+fn python(environment: &str, names: &[&str]) -> Vec<Example> {
+    let program = format!(".tools/{environment}/bin/python");
+    names.iter().map(|name| Example(program.clone(), Some(format!("examples/python/{name}.py")))).collect()
+}
+
+fn node(names: &[&str]) -> Vec<Example> {
+    names.iter().map(|name| Example("node".to_owned(), Some(format!("examples/node/{name}.mjs")))).collect()
+}
+
+fn go(names: &[&str]) -> Vec<Example> {
+    names.iter().map(|name| Example(format!(".tools/bin/go-{name}"), None)).collect()
+}
+
+fn curl(names: &[&str]) -> Vec<Example> {
+    names.iter().map(|name| Example(format!("examples/curl/{name}.sh"), None)).collect()
+}
+
+const PYTHON: [&str; 9] =
+    ["chat", "completions", "embeddings", "responses", "moderations", "stream", "many", "respond_async", "errors"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_with_openai_3() {
+    Shop::open(Duration::from_millis(100), "").await.serves(python("py3x", &PYTHON)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn python_with_openai_1() {
+    Shop::open(Duration::from_millis(100), "").await.serves(python("py1x", &PYTHON)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_with_openai_6() {
+    let names = ["chat", "embeddings", "responses", "stream", "errors"];
+    Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn go_with_sashabaranovs_library() {
+    Shop::open(Duration::from_millis(100), "").await.serves(go(&["chat", "embeddings", "stream"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn curl_by_itself() {
+    Shop::open(Duration::from_millis(100), "").await.serves(curl(&["hold", "respond_async"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_typescript_loop_until_the_answer_is_no_longer_422() {
+    let config = "[waiting]\nhold = \"0s\"\nnot_ready_status = 422\nretry_after = \"1s\"\n";
+    let shop = Shop::open(Duration::from_secs(2), config).await;
+    let tsx = "examples/typescript/node_modules/.bin/tsx".to_owned();
+    shop.serves([Example(tsx, Some("examples/typescript/poll.ts".to_owned()))]).await;
+    assert!(shop.not_ready().await >= 2);
+    assert_eq!(shop.upstream.counts().lines_run, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_client_is_held_past_several_not_ready_answers() {
+    let shop = Shop::open(Duration::from_secs(3), IMPATIENT).await;
+    let mut examples = python("py3x", &["chat", "embeddings", "responses", "stream"]);
+    examples.extend(python("py1x", &["chat", "embeddings", "responses", "stream"]));
+    examples.extend(node(&["chat", "embeddings", "responses", "stream"]));
+    examples.extend(go(&["chat", "embeddings", "stream"]));
+    examples.extend(curl(&["hold", "respond_async"]));
+    shop.serves(examples).await;
+    let told = shop.not_ready().await;
+    assert!(told >= 20, "only {told} calls were told to come back");
+    // Two for each chat example of Python and Node, one for each of the others: no retry became a job of its own.
+    assert_eq!(shop.upstream.counts().lines_run, 17 + 3);
+}
