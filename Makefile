@@ -34,6 +34,7 @@ prerequisites:
 
 format-check:
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 lint:
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
@@ -53,12 +54,17 @@ deny:
 clients:
 	@tools/clients.sh
 
-# The crash world is among the tests of crates/testkit.
+# The crash world is among the tests of crates/testkit. Of what passing tests print only its counts are shown.
 tests:
-	@set -o pipefail; $(CARGO) test $(LOCKED) --workspace --no-fail-fast 2>&1 | awk ' \
-	  { print; fflush() } \
+	@set -o pipefail; $(CARGO) test $(LOCKED) --workspace --no-fail-fast -- --show-output 2>&1 | awk ' \
+	  /^successes:/ { quiet = 1 } \
+	  /^(failures:|test result:)/ { quiet = 0 } \
+	  !quiet || /^[0-9]+ seeds, / { print; fflush() } \
+	  /^[0-9]+ seeds, / { seeds = $$0 } \
 	  /^test result:/ { suites++; passed += $$4; failed += $$6; ignored += $$8 } \
-	  END { printf "%d tests passed, %d failed, %d ignored, in %d suites\n", passed, failed, ignored, suites }'
+	  END { \
+	    if (seeds) print "crash world: " seeds; \
+	    printf "%d tests passed, %d failed, %d ignored, in %d suites\n", passed, failed, ignored, suites }'
 
 # From 50,000 seeds on, compiling with optimisation pays.
 crash:
@@ -83,3 +89,4 @@ image:
 
 fmt:
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml

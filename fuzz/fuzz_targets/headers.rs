@@ -74,11 +74,8 @@ fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
         deadline_ms: 3_600_000,
         relay_allow: Vec::new(),
     };
-    let abilities = Abilities {
-        index: Some(Arc::new(fakes.jobs.clone())),
-        sweep: Some(Arc::new(fakes.jobs.clone())),
-        relay: None,
-    };
+    let abilities =
+        Abilities { index: Some(Arc::new(fakes.jobs.clone())), sweep: Some(Arc::new(fakes.jobs.clone())), relay: None };
     let routes = Routes(vec![route("small*", Some("large")), route("*", None)]);
     let auth = (Auth::Open, Arc::new(fakes.keys.clone()) as Arc<_>);
     router(Arc::new(Gateway::new(ports, waiters, auth, routes, rules, abilities)))

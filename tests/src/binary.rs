@@ -32,7 +32,7 @@ fn build() -> PathBuf {
     if profile.ends_with("release") {
         build.arg("--release");
     }
-    let built = build.status().expect("cargo runs");
-    assert!(built.success(), "offpeak does not build");
+    let status = build.status().expect("cargo runs");
+    assert!(status.success(), "offpeak does not build");
     profile.join("offpeak")
 }

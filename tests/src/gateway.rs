@@ -47,11 +47,15 @@ impl Setup {
     /// With one more flag of `serve`; the last one of a name holds.
     #[must_use]
     pub fn flag(mut self, name: &str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
         if let Some(at) = self.arguments.iter().position(|argument| argument == name) {
             self.arguments.drain(at..at + 2);
         }
         self.arguments.extend([name.to_owned(), value.to_owned()]);
-        self
     }
 
     /// For callers with a key of the gateway (`keys`), of the provider (`passthrough`), or none (`open`).
@@ -203,6 +207,11 @@ impl Gateway {
         self.process = Some(process);
     }
 
+    /// Gives a flag another value from the next start on.
+    pub fn change(&mut self, flag: &str, value: &str) {
+        self.setup.set(flag, value);
+    }
+
     /// SIGKILL, as from a power cut, and wait until it is gone.
     pub fn kill(&mut self) {
         self.process = None;
@@ -245,8 +254,8 @@ impl Gateway {
     /// Waits until so many jobs stand so.
     pub async fn jobs_are(&self, count: u64, status: &str) {
         until(&format!("{count} jobs {status}"), PATIENCE, async || {
-            let stats = self.http.json("/stats").await;
-            (stats["jobs"][status].as_u64().unwrap_or(0) == count).then_some(())
+            let told = self.http.json("/stats").await;
+            (told["jobs"][status].as_u64().unwrap_or(0) == count).then_some(())
         })
         .await;
     }

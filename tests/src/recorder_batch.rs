@@ -64,11 +64,8 @@ impl Shelf {
         for line in std::str::from_utf8(&input).ok()?.lines() {
             // The line as a whole may hold numbers that no `Value` can.
             let id = line.split_once(r#""custom_id":""#)?.1.split_once('"')?.0;
-            output += &format!(
-                r#"{{"id":"r{count}","custom_id":"{id}","response":{{"status_code":200,"request_id":"q","body":"#
-            );
-            output += answer;
-            output += "},\"error\":null}\n";
+            let head = r#""response":{"status_code":200,"request_id":"q","body":"#;
+            output.extend([r#"{"id":"r","custom_id":""#, id, r#"","#, head, answer, "},\"error\":null}\n"]);
             count += 1;
         }
         let output = self.keep(output.into());

@@ -101,7 +101,8 @@ fn ask(
         },
         body_sha256: body_sha256(&body),
         size: peek.size(endpoint, line.len()),
-        body: line,
+        // A copy: the line may share hyper's read buffer, which a held call would keep alive.
+        body: Bytes::copy_from_slice(&line),
         deadline_ms: wishes.deadline_ms.unwrap_or_else(|| gateway.ports.clock.now_ms() + lifetime_ms),
         key: wishes.key,
         tag: wishes.tag,

@@ -53,7 +53,7 @@ pub(crate) async fn respond(gateway: Arc<Gateway>, ticket: Ticket) -> Response {
     match waited {
         Waited::Ended(state, body) => {
             gateway.stats.answered(gateway.ports.clock.now_ms().saturating_sub(began_ms));
-            answer::respond(&gateway, &job, &state, body).await
+            Box::pin(answer::respond(&gateway, &job, &state, body)).await
         }
         Waited::Pending if wait.respond_async => accepted_response(&job),
         Waited::Pending if gateway.rules.redirect && hold_ms > 0 => see_other(job.id, 1),
@@ -80,10 +80,11 @@ pub(crate) async fn answered(
             None => wait_for(gateway, brief.id, until_ms, joined).await?,
         };
         let Waited::Ended(..) = &waited else { return Ok((brief, waited)) };
-        if again || hand_out(&gateway.ports, brief.id, brief.keyed, &call).await? == HandedOut::Yes {
+        if again || Box::pin(hand_out(&gateway.ports, brief.id, brief.keyed, &call)).await? == HandedOut::Yes {
             return Ok((brief, waited));
         }
-        accepted = Box::new(accept(&gateway.ports, &asked, &call, &|| false).await?);
+        // Boxed, because it is rare and large, and a held call should be neither.
+        accepted = Box::new(Box::pin(accept(&gateway.ports, &asked, &call, &|| false)).await?);
     }
 }
 
@@ -114,7 +115,7 @@ pub(crate) async fn wait_for(
     let mut look_now = look_first;
     loop {
         if look_now
-            && let Some(row) = look(&gateway.ports, job).await?
+            && let Some(row) = Box::pin(look(&gateway.ports, job)).await?
             && row.state.is_final()
         {
             return Ok(Waited::Ended(row.state, None));

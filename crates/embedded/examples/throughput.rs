@@ -32,8 +32,8 @@ fn main() -> Result<(), Failure> {
     let mut number = |default: u64| args.next().map_or(Ok(default), |text| text.parse::<u64>());
     let (jobs, tasks) = (number(100_000)?, number(256)?);
     let page_bytes = u32::try_from(number(4_096)?)?;
-    let gather = Duration::from_micros(number(1_000)?);
-    let cache_bytes = u32::try_from(number(16 << 10)? << 10)?;
+    let gather = Duration::from_micros(number(2_000)?);
+    let cache_bytes = u32::try_from(number(8 << 10)? << 10)?;
     let store = Store::open(Path::new(&dir), &Options { page_bytes, gather, cache_bytes, ..Options::default() })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     runtime.block_on(measure(Arc::new(Run {

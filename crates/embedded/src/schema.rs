@@ -55,8 +55,7 @@ pub(crate) fn connect_writer(
 pub(crate) fn connect_reader(database: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = connect(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update_and_check(None, "mmap_size", 1_i64 << 30, |_| Ok(()))?;
-    connection.pragma_update(None, "cache_size", -4_096)?;
+    connection.pragma_update(None, "cache_size", -1_024)?;
     Ok(connection)
 }
 

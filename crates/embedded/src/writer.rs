@@ -28,7 +28,7 @@ use crate::intake::Places;
 const GROUP_ITEMS: usize = 2_000;
 
 /// Commands that are worth a commit without waiting for more.
-const ENOUGH: usize = 64;
+const ENOUGH: usize = 256;
 
 /// What commands work on.
 pub(crate) struct Session {

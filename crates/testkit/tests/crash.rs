@@ -5,7 +5,7 @@ use std::thread;
 use offpeak_core::faults::Fault;
 use offpeak_testkit::crash::{Counts, directed, run};
 
-/// Seeds of one run, unless OFFPEAK_CRASH_SEEDS says otherwise.
+/// Seeds of one run, unless `OFFPEAK_CRASH_SEEDS` says otherwise.
 const SEEDS: u64 = 2_000;
 
 /// Threads, each with its share of the seeds.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use offpeak_tests::{Gateway, Upstream, chat};
+use offpeak_tests::{Answer, Gateway, Upstream, chat};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -67,8 +67,8 @@ async fn ten_retries_of_ten_equal_calls_get_ten_samples() {
     assert!(firsts.iter().all(|answer| answer.status == 503));
     let retries = (0..10).map(|_| gateway.http.post(CHAT, &chat("dice?")).retry(1).send());
     let retries = futures_util::future::join_all(retries).await;
-    let jobs: std::collections::BTreeSet<&str> = retries.iter().map(|answer| answer.job()).collect();
-    let begun: std::collections::BTreeSet<&str> = firsts.iter().map(|answer| answer.job()).collect();
+    let jobs: std::collections::BTreeSet<&str> = retries.iter().map(Answer::job).collect();
+    let begun: std::collections::BTreeSet<&str> = firsts.iter().map(Answer::job).collect();
     assert_eq!(jobs, begun);
     assert_eq!(jobs.len(), 10);
     assert_eq!(upstream.counts().lines_run, 10);

@@ -156,13 +156,7 @@ impl Settling<'_> {
                 Written::Yes => {
                     finished.push(Finished { job: one.entry.job, state: transition.state, body: one.body });
                 }
-                // Requeued before, and whoever did that may have died before sending (DESIGN rule 7). By now its
-                // deadline, its attempts or a wish may forbid what was allowed then.
-                Written::Conflict(Some(row))
-                    if row.state == State::Queued
-                        && row.attempt == one.entry.attempt + 1
-                        && !planted(Fault::RequeueWithoutResend) =>
-                {
+                Written::Conflict(Some(row)) if self.may_lack_message(&one, &row) => {
                     messages.push(self.message(&one, &row));
                 }
                 Written::Conflict(_) => {}
@@ -192,6 +186,18 @@ impl Settling<'_> {
 
     fn body_of(&self, entry: Entry) -> BodyAt {
         BodyAt { object: self.sealed.object.clone(), offset: entry.offset, length: u64::from(entry.length) }
+    }
+
+    /// Whether the job was requeued before: whoever did that may have died before sending (DESIGN rule 7). By now its
+    /// deadline, its attempts or a wish may forbid what was allowed then, or a packer that woke up late with an old
+    /// message may have claimed it for a submission that was abandoned long ago.
+    fn may_lack_message(&self, one: &Found, row: &Job) -> bool {
+        let lacks = match row.state {
+            State::Queued => true,
+            State::Packed { submission } => submission != self.advancing.row.id,
+            State::Done(_) | State::Failed(_) | State::Cancelled | State::Expired => false,
+        };
+        lacks && row.attempt == one.entry.attempt + 1 && !planted(Fault::RequeueWithoutResend)
     }
 
     /// The message of a job that runs again.

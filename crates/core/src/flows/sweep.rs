@@ -41,8 +41,10 @@ async fn expire_one(ports: &Ports, job: Job, now_ms: u64) -> Result<bool, StoreE
     Ok(true)
 }
 
-/// Abandons every submission that was still being filled, whatever its lease says: for who starts as the only user of
-/// its stores, and so knows that no packer of before is alive. Their jobs may be claimed at once.
+/// Abandons every submission that was still being filled, whatever its lease says.
+///
+/// For who starts as the only user of its stores, and so knows that no packer of before is alive: the jobs may be
+/// claimed at once instead of when the leases run out.
 ///
 /// # Errors
 /// [`StoreError`]: what is left runs out of lease.

@@ -25,11 +25,9 @@ pub(crate) enum Cell {
 
 /// The spelling that serde stores: the text of a bare state, or the one key of a state with particulars.
 pub(crate) fn spelling(value: &impl Serialize) -> String {
-    match serde_json::to_value(value).unwrap() {
-        serde_json::Value::String(name) => name,
-        serde_json::Value::Object(fields) if fields.len() == 1 => fields.into_iter().next().unwrap().0,
-        other => panic!("{other} names no state"),
-    }
+    let value = serde_json::to_value(value).unwrap();
+    let name = value.as_str().or_else(|| value.as_object()?.keys().next().map(String::as_str));
+    name.unwrap_or_else(|| panic!("{value} names no state")).to_owned()
 }
 
 /// The name of an event, in small letters.

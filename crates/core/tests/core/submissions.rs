@@ -17,7 +17,9 @@ pub(crate) fn states() -> Vec<(State, &'static str)> {
             Some(State::Abandoned) => (State::Sealed, ""),
             Some(State::Sealed) => (State::Uploading, ""),
             Some(State::Uploading) => (State::Waiting { until_ms: 1, file: None }, "nothing uploaded"),
-            Some(State::Waiting { file: None, .. }) => (State::Waiting { until_ms: 1, file: file() }, "file uploaded"),
+            Some(State::Waiting { file: None, .. }) => {
+                (State::Waiting { until_ms: 1, file: Some(file()) }, "file uploaded")
+            }
             Some(State::Waiting { file: Some(_), .. }) => (State::Creating(creating()), ""),
             Some(State::Creating(_)) => (State::Submitted(placed()), ""),
             Some(State::Submitted(_)) => (State::Cancelling(placed(), CancelReason::Overdue), ""),
@@ -55,17 +57,17 @@ fn events() -> Vec<Event> {
     std::iter::successors(after(None), |event| after(Some(event))).collect()
 }
 
-fn file() -> Option<FileId> {
-    Some(FileId::from("file-1"))
+fn file() -> FileId {
+    FileId::from("file-1")
 }
 
 fn creating() -> Creating {
-    Creating { file: FileId::from("file-1"), attempt: 1, since_ms: 1, deadline_ms: 2, absent_ms: None }
+    Creating { file: file(), attempt: 1, since_ms: 1, deadline_ms: 2, absent_ms: None }
 }
 
 fn placed() -> Placed {
-    let (batch, file) = (BatchId::from("batch_1"), FileId::from("file-1"));
-    Placed { batch, file, since_ms: 1, intended_ms: 1, suspect: false }
+    let batch = BatchId::from("batch_1");
+    Placed { batch, file: file(), since_ms: 1, intended_ms: 1, suspect: false }
 }
 
 fn sealed() -> Sealed {

@@ -1,7 +1,7 @@
 //! The object store: files under the data directory.
 //!
-//! An object is written to `incoming/`, synced, renamed to its name under `objects/`, and the directory synced: so it is
-//! visible whole or not at all, and stays after a crash. What a killed process left in `incoming/` goes at the next
+//! An object is written to `incoming/`, synced, renamed to its name under `objects/`, and the directory synced: so it
+//! is visible whole or not at all, and stays after a crash. What a killed process left in `incoming/` goes at the next
 //! opening.
 
 mod handles;

@@ -129,7 +129,10 @@ impl Caller {
             }
             retry_count += 1;
         };
-        while self.plan.manner == Manner::Returns {
+        if self.plan.manner == Manner::Forgets {
+            return;
+        }
+        loop {
             self.pause(1_000, 20_000).await;
             if let Tried::Final(job, body) = self.listen(self.world.door().result(job)).await {
                 return self.answered(job, body);

@@ -40,10 +40,12 @@ pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
         .build()
         .expect("a runtime for one thread");
     plant(planted.then_some(fault));
-    let outcome = match fault {
-        Fault::DeadlineReread => Some(runtime.block_on(Box::pin(a_creator_oversleeps()))),
-        Fault::TwinsBeforeAdoption => Some(runtime.block_on(Box::pin(two_adopt_at_once()))),
-        _ => None,
+    let outcome = if fault == Fault::DeadlineReread {
+        Some(runtime.block_on(Box::pin(a_creator_oversleeps())))
+    } else if fault == Fault::TwinsBeforeAdoption {
+        Some(runtime.block_on(Box::pin(two_adopt_at_once())))
+    } else {
+        None
     };
     plant(None);
     outcome

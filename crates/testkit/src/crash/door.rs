@@ -116,13 +116,12 @@ impl Door {
             let door = self.clone();
             let work = Box::pin(work);
             tokio::spawn(async move {
-                match door.switch.until_death(work).await {
+                if let Some(reply) = door.switch.until_death(work).await {
                     // A caller that has left hears nothing.
-                    Some(reply) => drop(sender.send(reply)),
-                    None => {
-                        let back_ms = door.ports.clock.now_ms() + door.weather.random.between(100, 10_000);
-                        door.back_ms.fetch_max(back_ms, Ordering::Relaxed);
-                    }
+                    drop(sender.send(reply));
+                } else {
+                    let back_ms = door.ports.clock.now_ms() + door.weather.random.between(100, 10_000);
+                    door.back_ms.fetch_max(back_ms, Ordering::Relaxed);
                 }
             });
         }
