@@ -39,8 +39,9 @@ format-check:
 lint:
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
 
+# The crates are read by those who work on them, so what is private is documented too.
 document:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps --document-private-items
 
 # Advisories change by the day, so they fail no build: cargo deny check advisories
 deny:

@@ -51,6 +51,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "unknown_url", format!("Unknown request URL: {path}"))
     }
 
+    /// Try again: another process may be there by then.
+    pub(crate) fn going_down() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "going_down", "The gateway is stopping; try again.").retry_after(1)
+    }
+
     pub(crate) fn wrong_key() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "Incorrect API key provided.")
     }

@@ -4,12 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use offpeak_core::ports::{JobIndex, JobSweep, Keys, Ports};
+use tokio::sync::Semaphore;
 
 use crate::caller::Auth;
 use crate::relay::Relay;
 use crate::route::Routes;
 use crate::stats::Stats;
 use crate::waiters::Waiters;
+
+/// Accepts under way at once: enough to fill the largest group commit, few enough to bound memory.
+const ACCEPTING: usize = 512;
 
 /// The front door over its ports.
 pub struct Gateway {
@@ -21,6 +25,8 @@ pub struct Gateway {
     pub(crate) abilities: Abilities,
     pub(crate) keys: crate::caller::KeyRing,
     pub(crate) stats: Stats,
+    /// Accepts that may be under way at once.
+    pub(crate) accepting: Semaphore,
 }
 
 /// How long callers wait and what they may send.
@@ -70,7 +76,17 @@ impl Gateway {
         abilities: Abilities,
     ) -> Self {
         let keys = crate::caller::KeyRing::new(keys);
-        Self { ports, waiters, auth, routes, rules, abilities, keys, stats: Stats::default() }
+        Self {
+            ports,
+            waiters,
+            auth,
+            routes,
+            rules,
+            abilities,
+            keys,
+            stats: Stats::default(),
+            accepting: Semaphore::new(ACCEPTING),
+        }
     }
 }
 

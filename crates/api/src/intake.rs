@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use offpeak_core::body::{Peek, peek, upstream};
@@ -55,7 +56,9 @@ async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Res
     let caller = authenticate(gateway, &parts.headers).await?;
     let began_ms = gateway.ports.clock.now_ms();
     let wishes = wishes(&parts.headers, began_ms)?;
-    let body = read(&parts.headers, body, gateway.rules.max_body_bytes).await?;
+    let body = read(parts, body, gateway.rules.max_body_bytes).await?;
+    // One permit for each accept, so that a rush costs no more memory than this many need at once.
+    let _permit = gateway.accepting.acquire().await.map_err(|_| ApiError::going_down())?;
     let peek = peek(endpoint, &body)?;
     let stream = if peek.stream { stream::Shape::of(endpoint, peek.include_usage) } else { None };
     let call = Call {
@@ -65,7 +68,7 @@ async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Res
     };
     let wait = wishes.wait;
     let asked = Box::new(ask(gateway, &caller, endpoint, wishes, (peek, body))?);
-    let accepted = Box::new(accept(&gateway.ports, &asked, &call, &|| false).await?);
+    let accepted = Box::new(Box::pin(accept(&gateway.ports, &asked, &call, &|| false)).await?);
     Ok(Ticket { asked, call, accepted, wait, stream, began_ms })
 }
 
@@ -111,7 +114,19 @@ fn ask(
 }
 
 /// Reads a JSON body of at most `limit` bytes.
-async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+async fn read(parts: Parts, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    check(&parts.headers, limit)?;
+    // The head shares hyper's read buffer.
+    drop(parts);
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Err(_) => Err(ApiError::bad_request("incomplete_body", None, "The request body ended early.")),
+    }
+}
+
+/// Refuses by the head what need not be read.
+fn check(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
     let unsupported = |message| ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message);
     if let Some(kind) = headers.get(CONTENT_TYPE) {
         let kind = kind.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
@@ -126,11 +141,7 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Ap
     if declared.is_some_and(|declared| declared > limit) {
         return Err(too_large(limit));
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Err(_) => Err(ApiError::bad_request("incomplete_body", None, "The request body ended early.")),
-    }
+    Ok(())
 }
 
 fn too_large(limit: usize) -> ApiError {

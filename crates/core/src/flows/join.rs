@@ -16,8 +16,9 @@ const RESEND_MS: u64 = 20_000;
 
 /// The job that this retry belongs to, if there is one.
 pub(super) async fn find(ports: &Ports, asked: &Asked, call: &Call) -> Result<Option<Accepted>, StoreError> {
-    let Some(first) = ports.jobs.get(&[twin(asked, 0)]).await?.into_iter().next().flatten() else { return Ok(None) };
+    // Before the first read, which may be slow: the call's age counts until it came.
     let now_ms = ports.clock.now_ms();
+    let Some(first) = ports.jobs.get(&[twin(asked, 0)]).await?.into_iter().next().flatten() else { return Ok(None) };
     let oldest_ms = if call.polls {
         0
     } else {

@@ -1,4 +1,5 @@
 //! The suites that every implementation of a port passes, each case on a directory of its own.
+#![expect(clippy::unused_async, reason = "factories are async: other stores need it")]
 
 use std::sync::Arc;
 
