@@ -39,9 +39,9 @@ format-check:
 lint:
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
 
-# The crates are read by those who work on them, so what is private is documented too.
+# The documents are for those who work on the crates: what is private is in them, and may be linked to.
 document:
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc $(LOCKED) --workspace --no-deps --document-private-items
 
 # Advisories change by the day, so they fail no build: cargo deny check advisories
 deny:

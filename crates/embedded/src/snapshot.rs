@@ -121,8 +121,8 @@ impl JobIndex for Snapshot {
 
 #[async_trait]
 impl JobSweep for Snapshot {
-    async fn overdue(&self, now_ms: u64, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.read(move |reader| jobs::overdue(reader, now_ms, limit)).await
+    async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.read(move |reader| jobs::overdue(reader, now_ms, after, limit)).await
     }
 
     async fn retire(&self, _: u64, _: usize) -> Result<usize, StoreError> {

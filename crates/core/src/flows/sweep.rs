@@ -19,10 +19,15 @@ const ROWS: usize = 1_000;
 pub async fn expire(ports: &Ports, sweep: &dyn JobSweep) -> Result<usize, StoreError> {
     let now_ms = ports.clock.now_ms();
     let mut expired = 0;
-    for job in sweep.overdue(now_ms, ROWS).await? {
-        expired += usize::from(expire_one(ports, job, now_ms).await?);
+    let mut after = None;
+    loop {
+        let rows = sweep.overdue(now_ms, after, ROWS).await?;
+        let Some(last) = rows.last() else { return Ok(expired) };
+        after = Some((last.deadline_ms, last.id));
+        for job in rows {
+            expired += usize::from(expire_one(ports, job, now_ms).await?);
+        }
     }
-    Ok(expired)
 }
 
 async fn expire_one(ports: &Ports, job: Job, now_ms: u64) -> Result<bool, StoreError> {

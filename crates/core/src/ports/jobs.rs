@@ -81,11 +81,12 @@ pub trait JobIndex: Send + Sync {
 /// The ability to walk all rows, for sweeps and audits.
 #[async_trait]
 pub trait JobSweep: Send + Sync {
-    /// Open rows whose deadline has passed at `now_ms`, at most `limit`.
+    /// Open rows whose deadline is not after `now_ms`, at most `limit`, by ascending deadline and id, after the given
+    /// deadline and id.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn overdue(&self, now_ms: u64, limit: usize) -> Result<Vec<Job>, StoreError>;
+    async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError>;
 
     /// Deletes up to `limit` rows that were final before `before_ms`; returns how many. Open rows never go.
     ///

@@ -77,8 +77,8 @@ impl JobIndex for Jobs {
 
 #[async_trait]
 impl JobSweep for Jobs {
-    async fn overdue(&self, now_ms: u64, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.readers.scan(move |reader| overdue(reader, now_ms, limit)).await
+    async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.readers.scan(move |reader| overdue(reader, now_ms, after, limit)).await
     }
 
     async fn retire(&self, before_ms: u64, limit: usize) -> Result<usize, StoreError> {

@@ -16,14 +16,25 @@ use crate::writer::Session;
 const CLOCK_SLACK_MS: u64 = 86_400_000;
 
 static OVERDUE: LazyLock<String> = LazyLock::new(|| {
-    format!("SELECT {COLUMNS} FROM jobs WHERE open = 1 AND deadline_ms <= ?1 ORDER BY deadline_ms LIMIT ?2")
+    format!(
+        "SELECT {COLUMNS} FROM jobs WHERE open = 1 AND deadline_ms BETWEEN ?3 AND ?1 \
+         AND (deadline_ms, id) > (?3, ?4) ORDER BY deadline_ms, id LIMIT ?2"
+    )
 });
 static SCAN: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {COLUMNS} FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?2"));
 
 /// Open rows past their deadline, the longest overdue first.
-pub(crate) fn overdue(reader: &mut Reader, now_ms: u64, limit: usize) -> Result<Vec<Job>, Fault> {
-    all(reader, &OVERDUE, params![i64::try_from(now_ms).unwrap_or(i64::MAX), limit])
+pub(crate) fn overdue(
+    reader: &mut Reader,
+    now_ms: u64,
+    after: Option<(u64, JobId)>,
+    limit: usize,
+) -> Result<Vec<Job>, Fault> {
+    let whole = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    let (deadline_ms, id): (i64, &[u8]) =
+        after.as_ref().map_or((-1, &[]), |(deadline_ms, id)| (whole(*deadline_ms), &id.0));
+    all(reader, &OVERDUE, params![whole(now_ms), limit, deadline_ms, id])
 }
 
 /// Rows by ascending id. Ids are hashes, so the row `after` need not be there any more.

@@ -36,7 +36,7 @@ async fn a_snapshot_does_not_see_what_comes_after_it() {
     assert_eq!(Jobs::get(&then, &[id(1), id(2)]).await.unwrap(), [Some(job(1)), None]);
     assert_eq!(then.list(&TenantId::from("acme"), None, None, 9).await.unwrap().jobs, [job(1)]);
     assert_eq!(then.counts().await.unwrap(), [(StateKind::Queued, 1)]);
-    assert_eq!(then.overdue(1 << 60, 9).await.unwrap(), [job(1)]);
+    assert_eq!(then.overdue(1 << 60, None, 9).await.unwrap(), [job(1)]);
     assert_eq!(Submissions::open(&then).await.unwrap(), [submission(1).id]);
     assert_eq!(SubmissionSweep::scan(&then, None, 9).await.unwrap(), [submission(1)]);
     assert_eq!(Submissions::get(&then, submission(2).id).await.unwrap(), None);

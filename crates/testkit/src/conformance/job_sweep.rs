@@ -21,6 +21,7 @@ macro_rules! job_sweep_conformance {
                 open_rows_past_their_deadline_are_overdue,
                 final_rows_are_never_overdue,
                 overdue_keeps_its_limit,
+                overdue_goes_on_after_a_row,
                 old_final_rows_retire,
                 open_rows_never_retire,
                 retire_keeps_its_limit,
@@ -59,7 +60,7 @@ pub async fn open_rows_past_their_deadline_are_overdue(jobs: &dyn Jobs, sweep: &
         put(jobs, job).await;
     }
     let held = advance(jobs, &held, Event::Claim(names.submission_id())).await;
-    let mut overdue = sweep.overdue(now_ms, 100).await.unwrap();
+    let mut overdue = sweep.overdue(now_ms, None, 100).await.unwrap();
     overdue.sort_by_key(|job| job.deadline_ms);
     assert_eq!(overdue, [held, late], "whole rows, queued and packed");
 }
@@ -70,7 +71,7 @@ pub async fn final_rows_are_never_overdue(jobs: &dyn Jobs, sweep: &dyn JobSweep)
     for end in [Event::Answer(names.answer()), Event::Fail(names.failure()), Event::Cancel, Event::Expire] {
         ended(jobs, &names, end, CREATED_MS).await;
     }
-    assert_eq!(sweep.overdue(u64::MAX >> 1, 100).await.unwrap(), []);
+    assert_eq!(sweep.overdue(u64::MAX >> 1, None, 100).await.unwrap(), []);
 }
 
 /// No more rows than asked for, and no fewer where there are enough.
@@ -78,10 +79,26 @@ pub async fn overdue_keeps_its_limit(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
     let names = Namespace::fresh();
     let rows: Vec<Job> = (0..7).map(|n| Job { deadline_ms: CREATED_MS + n, ..names.job() }).collect();
     jobs.create(rows.clone()).await.unwrap();
-    let some = sweep.overdue(CREATED_MS + 100, 3).await.unwrap();
+    let some = sweep.overdue(CREATED_MS + 100, None, 3).await.unwrap();
     assert_eq!(ids(&some).len(), 3);
-    let all = sweep.overdue(CREATED_MS + 100, 7).await.unwrap();
+    let all = sweep.overdue(CREATED_MS + 100, None, 7).await.unwrap();
     assert_eq!(ids(&all), ids(&rows));
+}
+
+/// Page after page brings every row once, also those of one moment.
+pub async fn overdue_goes_on_after_a_row(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
+    let names = Namespace::fresh();
+    let rows: Vec<Job> = (0..7).map(|n| Job { deadline_ms: CREATED_MS + n / 4, ..names.job() }).collect();
+    jobs.create(rows.clone()).await.unwrap();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = sweep.overdue(CREATED_MS + 100, after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.deadline_ms, last.id));
+        found.extend(page);
+    }
+    assert_eq!(found.len(), rows.len());
+    assert_eq!(ids(&found), ids(&rows));
 }
 
 /// Rows that ended before the time given go; those that ended then or later stay.
@@ -188,7 +205,7 @@ pub async fn a_scan_keeps_its_order(jobs: &dyn Jobs, sweep: &dyn JobSweep) {
 
 /// Nothing there is no error.
 pub async fn an_empty_store_has_nothing_to_sweep(_: &dyn Jobs, sweep: &dyn JobSweep) {
-    assert_eq!(sweep.overdue(u64::MAX >> 1, 10).await.unwrap(), []);
+    assert_eq!(sweep.overdue(u64::MAX >> 1, None, 10).await.unwrap(), []);
     assert_eq!(sweep.retire(u64::MAX >> 1, 10).await.unwrap(), 0);
     assert_eq!(sweep.scan(None, 10).await.unwrap(), []);
     assert!(sweep.counts().await.unwrap().iter().all(|(_, count)| *count == 0));

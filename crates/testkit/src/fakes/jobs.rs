@@ -108,10 +108,13 @@ impl ports::JobIndex for Jobs {
 
 #[async_trait]
 impl ports::JobSweep for Jobs {
-    async fn overdue(&self, now_ms: u64, limit: usize) -> Result<Vec<Job>, StoreError> {
-        let overdue = |job: &&Job| !job.state.is_final() && job.deadline_ms <= now_ms;
+    async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let place = |job: &Job| (job.deadline_ms, job.id);
+        let overdue = |job: &&Job| {
+            !job.state.is_final() && job.deadline_ms <= now_ms && after.is_none_or(|after| place(job) > after)
+        };
         let mut jobs: Vec<Job> = self.rows.lock().values().filter(overdue).cloned().collect();
-        jobs.sort_by_key(|job| job.deadline_ms);
+        jobs.sort_by_key(place);
         jobs.truncate(limit);
         Ok(jobs)
     }
