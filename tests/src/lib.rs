@@ -4,7 +4,7 @@
 //! Load, Http ──► Gateway (a process, its Home on disk) ──► Upstream (the simulator) | Recorder (keeps every byte)
 //! ```
 //!
-//! Everything listens on loopback, waits by [`until`] with a bound, and ends with its test.
+//! Everything listens on loopback, waits by [`until()`] with a bound, and ends with its test.
 
 #![expect(
     clippy::expect_used,

@@ -3,6 +3,9 @@
 //! The release binary runs as its own process, the simulator as another, the client here; all three share the
 //! machine's cores, and only the gateway's own CPU time and memory are reported.
 
+#![expect(clippy::cast_precision_loss, reason = "figures for people: three digits matter")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
+
 mod client;
 mod process;
 mod report;
@@ -61,7 +64,7 @@ async fn answers(table: &mut Table) -> anyhow::Result<()> {
         let outcome =
             Load { address: gateway.address, callers: C, requests: N, request: Arc::new(Request::chat) }.run().await?;
         let took = began.elapsed();
-        costs.push((gateway.cpu()? - before).as_secs_f64() * 1_000.0 / N as f64);
+        costs.push(gateway.cpu()?.saturating_sub(before).as_secs_f64() * 1_000.0 / N as f64);
         rates.push(outcome.right as f64 / took.as_secs_f64());
         wrong += outcome.wrong;
         eprintln!(
@@ -108,7 +111,7 @@ async fn accepts(table: &mut Table) -> anyhow::Result<()> {
                 .run()
                 .await?;
         rates.push(outcome.right as f64 / began.elapsed().as_secs_f64());
-        costs.push((gateway.cpu()? - before).as_secs_f64() * 1_000.0 / 50_000.0);
+        costs.push(gateway.cpu()?.saturating_sub(before).as_secs_f64() * 1_000.0 / 50_000.0);
     }
     table.row("durable accepts/s (respond-async, C = 256)", format!("{:.0}", median(&mut rates)), ">= 10,000");
     table.row("CPU-seconds per 1,000 accepts", format!("{:.3}", median(&mut costs)), "");
@@ -155,9 +158,9 @@ async fn relay(table: &mut Table) -> anyhow::Result<()> {
         let load = Load { address: gateway.address, callers: 50, requests: CALLS, request: Arc::new(Request::relayed) };
         let outcome: Outcome = load.run().await?;
         rates.push(outcome.right as f64 / began.elapsed().as_secs_f64());
-        costs.push((gateway.cpu()? - before).as_secs_f64() * 1_000.0 / CALLS as f64);
+        costs.push(gateway.cpu()?.saturating_sub(before).as_secs_f64() * 1_000.0 / CALLS as f64);
     }
-    let mut latency = |address| async move {
+    let latency = |address| async move {
         let load = Load { address, callers: 1, requests: 5_000, request: Arc::new(Request::relayed) };
         anyhow::Ok(load.run().await?.p50())
     };

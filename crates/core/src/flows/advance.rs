@@ -111,6 +111,11 @@ impl Advancing<'_> {
         Ok(Then::Again)
     }
 
+    /// Tells operators of a call that failed in passing.
+    pub(super) fn failed(&self, call: &'static str, error: &BackendError) {
+        tracing::warn!(submission = %self.row.id, provider = self.row.lane.provider, call, %error, "a call failed");
+    }
+
     /// Waits for the next poll.
     pub(super) fn rest(&self) -> Then {
         Then::Wait(self.ports.clock.now_ms() + self.timing().poll_interval_ms)
@@ -132,7 +137,8 @@ impl Advancing<'_> {
                 self.take(Event::End(Ending::Refused { refusal, input: None })).await
             }
             Err(BackendError::Throttled { retry_after_ms }) => self.postpone(retry_after_ms, None).await,
-            Err(BackendError::Refused(_) | BackendError::NotFound | BackendError::Unavailable(_)) => {
+            Err(error @ (BackendError::Refused(_) | BackendError::NotFound | BackendError::Unavailable(_))) => {
+                self.failed("upload", &error);
                 self.postpone(None, None).await
             }
         }
@@ -152,7 +158,8 @@ impl Advancing<'_> {
                 let pause_ms = retry_after_ms.unwrap_or(0).max(self.timing().poll_interval_ms);
                 return Ok(Then::Wait(self.ports.clock.now_ms() + pause_ms));
             }
-            Err(BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_)) => {
+            Err(error @ (BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_))) => {
+                self.failed("poll", &error);
                 return Ok(self.rest());
             }
         };

@@ -33,14 +33,18 @@ pub(super) async fn download(advancing: &Advancing<'_>, name: &ObjectName) -> Re
             Ok(download) => download,
             Err(BackendError::NotFound) if give_in => continue,
             Err(BackendError::NotFound) => return Ok(Downloaded::Disagrees),
-            Err(BackendError::Throttled { .. } | BackendError::Refused(_) | BackendError::Unavailable(_)) => {
+            Err(error @ (BackendError::Throttled { .. } | BackendError::Refused(_) | BackendError::Unavailable(_))) => {
+                advancing.failed("download", &error);
                 return Ok(Downloaded::Later);
             }
         };
         match copy(file, download, writer.as_mut()).await? {
             Copied::Lines(lines) => total += lines,
             Copied::Cut(lines) if planted(Fault::TruncatedBelieved) => total += lines,
-            Copied::Cut(_) => return Ok(Downloaded::Later),
+            Copied::Cut(_) => {
+                tracing::warn!(submission = %advancing.row.id, file = %file.id, "a download was cut");
+                return Ok(Downloaded::Later);
+            }
             Copied::Short(lines) if give_in => total += lines,
             Copied::Short(_) => return Ok(Downloaded::Disagrees),
         }

@@ -89,7 +89,10 @@ async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateRep
         CreateReply::Throttled { retry_after_ms } => {
             advancing.postpone(retry_after_ms, Some(creating.file.clone())).await
         }
-        CreateReply::Unclear => Ok(advancing.rest()),
+        CreateReply::Unclear => {
+            tracing::warn!(submission = %advancing.row.id, "whether its batch was created is unclear");
+            Ok(advancing.rest())
+        }
     }
 }
 

@@ -21,15 +21,44 @@ mod verdict;
 
 use crate::ids::SubmissionId;
 use crate::ports::{Ports, StoreError};
-use crate::submission::{Event, Sealed, Submission, manifest::Manifest};
+use crate::submission::{Ending, Event, Sealed, State, Submission, manifest::Manifest};
 
 /// Replaces the row by what it is after `event`; `None` if somebody was faster.
 async fn take(ports: &Ports, submission: &Submission, event: Event) -> Result<Option<Submission>, StoreError> {
     let Ok(after) = submission.after(event) else { return Ok(None) };
     if ports.submissions.replace(&after).await? {
+        tell(submission, &after);
         Ok(Some(Submission { version: after.version + 1, ..after }))
     } else {
         Ok(None)
+    }
+}
+
+/// Tells operators of a step: the one place where a submission's way shows in the log.
+fn tell(before: &Submission, after: &Submission) {
+    let (id, from, to) = (before.id, before.state.kind().name(), after.state.kind().name());
+    match &after.state {
+        State::Open { .. } => {}
+        State::Collecting { ending: Ending::Refused { refusal, .. }, downloads: 0, .. } => {
+            tracing::warn!(submission = %id, from, to, status = refusal.status, code = refusal.code, "refused");
+        }
+        State::Collecting { downloads, results: None, .. } if *downloads > 0 => {
+            tracing::warn!(submission = %id, from, to, downloads, "its results do not match its counts yet");
+        }
+        State::Waiting { until_ms, .. } => tracing::warn!(submission = %id, from, to, until_ms, "put off"),
+        State::Creating(creating) if creating.attempt > 1 || creating.absent_ms.is_some() => {
+            tracing::warn!(submission = %id, from, to, attempt = creating.attempt, "a create was unclear");
+        }
+        State::Submitted(placed) => {
+            tracing::info!(submission = %id, from, to, batch = %placed.batch, suspect = placed.suspect, "placed");
+        }
+        State::Abandoned
+        | State::Sealed
+        | State::Uploading
+        | State::Creating(_)
+        | State::Cancelling(..)
+        | State::Collecting { .. }
+        | State::Done { .. } => tracing::info!(submission = %id, from, to, "moved"),
     }
 }
 
@@ -69,7 +98,6 @@ async fn holder(
     attempt: u32,
 ) -> Result<Holder, StoreError> {
     use crate::faults::{Fault, planted};
-    use crate::submission::State;
     loop {
         let Some(row) = ports.submissions.get(submission).await? else { return Ok(Holder::Nobody) };
         match &row.state {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::pack_filling::Filling;
 use super::pack_resolve::{Candidate, Resolved, resolve};
-use crate::class::Departures;
+use crate::class::{Departures, Rule};
 use crate::faults::{Fault, planted};
 use crate::ids::{RequestId, SubmissionId};
 use crate::job::{Event, Failure, State, Transition};
@@ -39,6 +39,11 @@ pub async fn tick(ports: &Ports, class: &str, stop_ms: u64) -> Result<Vec<Submis
     let row = ports.classes.get(class).await?;
     let depth = ports.intake.depth(class).await?;
     let began_ms = ports.clock.now_ms();
+    if row.version == 0 && matches!(rule, Rule::At { .. }) {
+        // A class that was never seen waits for its first hour: the last one was not its own.
+        revise(ports, class, |row| Departures { departed_ms: row.departed_ms.max(began_ms), ..row }).await?;
+        return Ok(Vec::new());
+    }
     if !row.due(rule, depth.visible + depth.hidden, began_ms) {
         return Ok(Vec::new());
     }

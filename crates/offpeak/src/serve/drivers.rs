@@ -1,10 +1,8 @@
 //! What ticks: a packer per class, the poller, the sweeper.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use offpeak_core::flows::advance::{Advanced, advance};
 use offpeak_core::flows::{pack, sweep};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{JobSweep, Ports, SubmissionSweep};
@@ -12,23 +10,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::compose::{Composed, millis, now_ms};
+use super::poller::poll;
 use crate::config::Config;
-
-/// Submissions advanced at once.
-const ADVANCING: usize = 16;
 
 /// How long a drain may go on.
 const DRAIN_MS: u64 = 600_000;
-
-/// Between two looks at the stored list of open submissions: what is sealed here is known at once.
-const RELIST: Duration = Duration::from_secs(10);
 
 /// Between two sweeps for overdue jobs, and for what was kept long enough.
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 const RETIRE_EVERY: Duration = Duration::from_hours(1);
 
 /// A failed step is repeated after this.
-const AGAIN_MS: u64 = 1_000;
+pub(super) const AGAIN_MS: u64 = 1_000;
 
 /// The running drivers.
 pub(super) struct Drivers(JoinSet<()>);
@@ -50,7 +43,7 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
     for class in composed.ports.settings.classes.keys() {
         drivers.spawn(packer(composed.ports.clone(), class.clone(), sealed.clone(), stopped.clone()));
     }
-    drivers.spawn(poller(composed.ports.clone(), news, stopped.clone()));
+    drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
     let store = (composed.store.jobs(), composed.store.submissions());
     drivers.spawn(sweeper(composed.ports.clone(), store, millis(config.retention.results), stopped.clone()));
     Drivers(drivers)
@@ -87,95 +80,6 @@ async fn packer(
             }
         }
     }
-}
-
-/// Which submissions are to be looked at when.
-#[derive(Default)]
-struct Schedule {
-    /// When each is due, Unix milliseconds; `None` while it is being advanced.
-    due: HashMap<SubmissionId, Option<u64>>,
-    /// News came of these while they were being advanced.
-    stale: HashSet<SubmissionId>,
-}
-
-impl Schedule {
-    /// Something happened to a submission: it is due now.
-    fn news(&mut self, id: SubmissionId) {
-        match self.due.insert(id, Some(0)) {
-            Some(None) => {
-                self.due.insert(id, None);
-                self.stale.insert(id);
-            }
-            Some(Some(_)) | None => {}
-        }
-    }
-
-    /// A submission was advanced, and is due again at that time or never.
-    fn advanced(&mut self, id: SubmissionId, until_ms: Option<u64>) {
-        let stale = self.stale.remove(&id);
-        match until_ms {
-            _ if stale => self.due.insert(id, Some(0)),
-            Some(until_ms) => self.due.insert(id, Some(until_ms)),
-            None => self.due.remove(&id),
-        };
-    }
-
-    /// A submission that is due, marked as being advanced.
-    fn take(&mut self, now_ms: u64) -> Option<SubmissionId> {
-        let (id, due) = self.due.iter_mut().find(|(_, due)| due.is_some_and(|due_ms| due_ms <= now_ms))?;
-        *due = None;
-        Some(*id)
-    }
-}
-
-async fn poller(ports: Ports, mut news: mpsc::UnboundedReceiver<SubmissionId>, mut stopped: watch::Receiver<bool>) {
-    let ports = Arc::new(ports);
-    let mut schedule = Schedule::default();
-    let mut running: JoinSet<(SubmissionId, Option<u64>)> = JoinSet::new();
-    let mut relist = tokio::time::interval(RELIST);
-    loop {
-        while running.len() < ADVANCING
-            && let Some(id) = schedule.take(now_ms(&ports))
-        {
-            running.spawn(advance_one(Arc::clone(&ports), id));
-        }
-        let pause = pause(&ports, &schedule, running.len());
-        tokio::select! {
-            biased;
-            () = until(&mut stopped) => break,
-            Some(done) = running.join_next(), if !running.is_empty() => match done {
-                Ok((id, until_ms)) => schedule.advanced(id, until_ms),
-                Err(error) => tracing::error!(%error, "an advance ended abnormally"),
-            },
-            Some(id) = news.recv() => schedule.news(id),
-            _ = relist.tick() => match ports.submissions.open().await {
-                Ok(ids) => ids.into_iter().for_each(|id| { schedule.due.entry(id).or_insert(Some(0)); }),
-                Err(error) => tracing::error!(%error, "open submissions could not be listed"),
-            },
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-    while running.join_next().await.is_some() {}
-}
-
-async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> (SubmissionId, Option<u64>) {
-    match advance(&ports, id).await {
-        Ok(Advanced::Until(until_ms)) => (id, Some(until_ms)),
-        Ok(Advanced::Settled) => (id, None),
-        Err(error) => {
-            tracing::error!(%error, submission = %id, "a submission could not be advanced");
-            (id, Some(now_ms(&ports) + AGAIN_MS))
-        }
-    }
-}
-
-/// Until the next submission is due; a full house waits for one that is done.
-fn pause(ports: &Ports, schedule: &Schedule, running: usize) -> Duration {
-    if running >= ADVANCING {
-        return RELIST;
-    }
-    let next = schedule.due.values().flatten().min();
-    next.map_or(RELIST, |due_ms| Duration::from_millis(due_ms.saturating_sub(now_ms(ports))))
 }
 
 async fn sweeper<S: SubmissionSweep, J: JobSweep>(

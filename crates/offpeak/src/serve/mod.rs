@@ -3,6 +3,7 @@
 mod compose;
 mod drivers;
 mod listener;
+mod poller;
 mod relay;
 
 use std::future::Future;
