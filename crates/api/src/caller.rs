@@ -1,10 +1,12 @@
 //! Who calls: a tenant, and the credential towards the provider.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderMap, StatusCode};
 use offpeak_core::ids::{CredentialId, TenantId};
 use offpeak_core::ports::{KeyRecord, Keys, StoreError};
 use parking_lot::Mutex;
@@ -42,12 +44,16 @@ impl Caller {
 
 /// The name of the gateway's own key towards a provider.
 pub fn own_credential(provider: &str) -> CredentialId {
-    CredentialId(format!("own:{provider}"))
+    CredentialId::own(provider)
 }
 
 /// Says who calls.
 pub(crate) async fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Caller, ApiError> {
     match gateway.auth {
+        Auth::Open if from_elsewhere(headers) => {
+            let message = "Without keys, only this machine's own programs may call, and no web page.";
+            Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", message))
+        }
         Auth::Open => Ok(Caller { tenant: TenantId::from("default"), credential: None }),
         Auth::Keys => {
             let record = gateway.keys.find(bearer(headers)?, gateway.ports.clock.now_ms()).await?;
@@ -59,6 +65,17 @@ pub(crate) async fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Resu
             Ok(Caller { tenant: TenantId(credential.0.clone()), credential: Some(credential) })
         }
     }
+}
+
+/// Whether a web page may be calling: a browser names the page's origin, or the name by which the page found us.
+fn from_elsewhere(headers: &HeaderMap) -> bool {
+    let ours = |host: &str| {
+        let Ok(authority) = host.parse::<Authority>() else { return false };
+        let name = authority.host();
+        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
+    };
+    headers.contains_key(ORIGIN) || !headers.get_all(HOST).iter().all(|host| host.to_str().is_ok_and(ours))
 }
 
 /// The key in `Authorization: Bearer KEY`.
@@ -123,4 +140,24 @@ fn remember<V>(memory: &Memory<V>, hash: [u8; 32], value: V) {
         memory.clear();
     }
     memory.insert(hash, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_page_is_told_from_a_program_of_this_machine() {
+        let of = |name: &'static str, value: &'static str| {
+            from_elsewhere(&HeaderMap::from_iter([(http::HeaderName::from_static(name), value.parse().unwrap())]))
+        };
+        for host in ["localhost", "LOCALHOST:8787", "127.0.0.1:1", "127.1.2.3", "[::1]:8787", "[::ffff:127.0.0.1]:1"] {
+            assert!(!of("host", host), "{host}");
+        }
+        for host in ["rebound.example:8787", "10.0.0.1", "[::2]", "localhost.example", "", "127.0.0.1.example"] {
+            assert!(of("host", host), "{host}");
+        }
+        assert!(of("origin", "http://127.0.0.1:1") && of("origin", "null"));
+        assert!(!from_elsewhere(&HeaderMap::new()));
+    }
 }

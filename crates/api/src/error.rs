@@ -116,9 +116,12 @@ impl From<Refused> for ApiError {
         let code = match &refused {
             Refused::Missing(_) => "missing_required_parameter",
             Refused::Invalid { .. } | Refused::Twice(_) => "invalid_value",
-            Refused::Empty | Refused::NotUtf8 | Refused::NotJson { .. } | Refused::NotObject | Refused::TooDeep => {
-                "invalid_json"
-            }
+            Refused::Empty
+            | Refused::NotUtf8
+            | Refused::NotJson { .. }
+            | Refused::NotObject
+            | Refused::TooDeep
+            | Refused::TooMany => "invalid_json",
         };
         Self::bad_request(code, refused.param(), refused.to_string())
     }

@@ -15,6 +15,9 @@ use crate::waiters::Waiters;
 /// Accepts under way at once: enough to fill the largest group commit, few enough to bound memory.
 const ACCEPTING: usize = 512;
 
+/// Bodies being read at once, KiB.
+const BUFFERED_KIB: usize = 512 << 10;
+
 /// The front door over its ports.
 pub struct Gateway {
     pub(crate) ports: Ports,
@@ -27,6 +30,8 @@ pub struct Gateway {
     pub(crate) stats: Stats,
     /// Accepts that may be under way at once.
     pub(crate) accepting: Semaphore,
+    /// KiB of bodies that may be read at once; the largest body always fits.
+    pub(crate) buffering: Semaphore,
 }
 
 /// How long callers wait and what they may send.
@@ -76,6 +81,7 @@ impl Gateway {
         abilities: Abilities,
     ) -> Self {
         let keys = crate::caller::KeyRing::new(keys);
+        let buffered = BUFFERED_KIB.max(rules.max_body_bytes.div_ceil(1_024)).min(Semaphore::MAX_PERMITS);
         Self {
             ports,
             waiters,
@@ -86,6 +92,7 @@ impl Gateway {
             keys,
             stats: Stats::default(),
             accepting: Semaphore::new(ACCEPTING),
+            buffering: Semaphore::new(buffered),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A POST that becomes a job: authenticate, read, route, accept; then wait as the caller chose.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -16,12 +17,16 @@ use offpeak_core::flows::accept::{Accepted, Asked, Call, accept};
 use offpeak_core::ids::RequestId;
 use offpeak_core::job::identity::body_sha256;
 use offpeak_core::lane::Lane;
+use tokio::sync::SemaphorePermit;
 
 use crate::caller::{Caller, authenticate};
 use crate::error::ApiError;
 use crate::gateway::Gateway;
 use crate::headers::{Wait, Wishes, wishes};
 use crate::{stream, waiting};
+
+/// For a whole body to arrive: whoever sends more slowly keeps memory from others.
+const READ: Duration = Duration::from_mins(1);
 
 /// A request that became a job, and how its caller waits.
 pub(crate) struct Ticket {
@@ -56,7 +61,7 @@ async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Res
     let caller = authenticate(gateway, &parts.headers).await?;
     let began_ms = gateway.ports.clock.now_ms();
     let wishes = wishes(&parts.headers, began_ms)?;
-    let body = read(parts, body, gateway.rules.max_body_bytes).await?;
+    let (body, _buffered) = read(gateway, parts, body).await?;
     // One permit for each accept, so that a rush costs no more memory than this many need at once.
     let _permit = gateway.accepting.acquire().await.map_err(|_| ApiError::going_down())?;
     let peek = peek(endpoint, &body)?;
@@ -113,20 +118,26 @@ fn ask(
     })
 }
 
-/// Reads a JSON body of at most `limit` bytes.
-async fn read(parts: Parts, body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    check(&parts.headers, limit)?;
+/// Reads a JSON body, as soon as there is room for it; the room is kept with the permit.
+async fn read(gateway: &Gateway, parts: Parts, body: Body) -> Result<(Bytes, SemaphorePermit<'_>), ApiError> {
+    let limit = gateway.rules.max_body_bytes;
+    let kib = u32::try_from(check(&parts.headers, limit)?.div_ceil(1_024)).unwrap_or(u32::MAX);
     // The head shares hyper's read buffer.
     drop(parts);
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Err(_) => Err(ApiError::bad_request("incomplete_body", None, "The request body ended early.")),
+    let room = gateway.buffering.acquire_many(kib).await.map_err(|_| ApiError::going_down())?;
+    match tokio::time::timeout(READ, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok((collected.to_bytes(), room)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(_)) => Err(ApiError::bad_request("incomplete_body", None, "The request body ended early.")),
+        Err(_) => {
+            let message = format!("The request body did not arrive within {} s.", READ.as_secs());
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).retry_after(1))
+        }
     }
 }
 
-/// Refuses by the head what need not be read.
-fn check(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
+/// Refuses by the head what need not be read, and says how many bytes may come.
+fn check(headers: &HeaderMap, limit: usize) -> Result<usize, ApiError> {
     let unsupported = |message| ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message);
     if let Some(kind) = headers.get(CONTENT_TYPE) {
         let kind = kind.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
@@ -138,10 +149,10 @@ fn check(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
         return Err(unsupported("A Content-Encoding is not supported here; send the body as it is."));
     }
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|declared| declared > limit) {
-        return Err(too_large(limit));
+    match declared.unwrap_or(limit) {
+        declared if declared > limit => Err(too_large(limit)),
+        declared => Ok(declared),
     }
-    Ok(())
 }
 
 fn too_large(limit: usize) -> ApiError {

@@ -126,9 +126,10 @@ pub(crate) async fn result(
     }
 }
 
-/// An answer fetched by id is taken: a later identical request is not its retry. A failed mark harms nobody.
+/// An answer fetched by id is taken: a later identical request is not its retry, but one that is held for it may still
+/// take it. A failed mark harms nobody.
 pub(crate) async fn picked_up(gateway: &Gateway, job: &Brief) {
-    let call = Call { request: RequestId(gateway.ports.random.bits()), retry_count: 0, polls: false };
+    let call = Call { request: RequestId::BY_ID, retry_count: 0, polls: false };
     let _ = hand_out(&gateway.ports, job.id, job.keyed, &call).await;
 }
 

@@ -98,6 +98,11 @@ hex_id!(
     "req_"
 );
 
+impl RequestId {
+    /// Whoever fetched an answer by its job's id. The request that waits for that answer may still take it.
+    pub const BY_ID: Self = Self([0; 16]);
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -146,6 +151,18 @@ text_id!(
     /// The name of a stored object: path segments joined by `/`.
     ObjectName
 );
+
+impl CredentialId {
+    /// The gateway's own key towards a provider.
+    pub fn own(provider: &str) -> Self {
+        Self(format!("own:{provider}"))
+    }
+
+    /// Whether it is the gateway's own, not a caller's.
+    pub fn is_own(&self) -> bool {
+        self.0.starts_with("own:")
+    }
+}
 
 #[cfg(test)]
 mod tests {

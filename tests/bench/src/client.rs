@@ -41,7 +41,7 @@ impl Request {
         let question = format!("{marker}{}", "x".repeat(QUESTION));
         let body = format!(r#"{{"model":"gpt-4.1-mini","messages":[{{"role":"user","content":"{question}"}}]}}"#);
         let bytes = format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              {headers}content-length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -51,7 +51,7 @@ impl Request {
 
     /// A call that is no job.
     pub(crate) fn relayed(_: usize) -> Self {
-        let bytes = b"GET /v1/anything?limit=1 HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n\r\n".to_vec();
+        let bytes = b"GET /v1/anything?limit=1 HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n".to_vec();
         Self { bytes, expected: "pong".to_owned(), status: 200 }
     }
 }

@@ -16,6 +16,9 @@ use scan::Entry;
 /// Deepest nesting that is accepted; deeper bodies would break other parsers down the way.
 pub const MAX_DEPTH: usize = 128;
 
+/// Most fields of a body, nested ones not counted; each costs memory.
+pub const MAX_FIELDS: usize = 1_024;
+
 /// Fields that a batch line must not have.
 const CUT: [&str; 3] = ["stream", "stream_options", "background"];
 

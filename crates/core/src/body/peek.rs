@@ -45,6 +45,9 @@ pub enum Refused {
     /// Nested deeper than [`super::MAX_DEPTH`].
     #[error("the request body is nested too deeply")]
     TooDeep,
+    /// More fields than [`super::MAX_FIELDS`].
+    #[error("the request body has too many fields")]
+    TooMany,
     /// A field that Offpeak reads stands twice.
     #[error("the field '{0}' stands twice")]
     Twice(&'static str),
@@ -66,7 +69,7 @@ impl Refused {
     pub const fn param(&self) -> Option<&'static str> {
         match self {
             Self::Twice(field) | Self::Missing(field) | Self::Invalid { field, .. } => Some(field),
-            Self::Empty | Self::NotUtf8 | Self::NotJson { .. } | Self::NotObject | Self::TooDeep => None,
+            Self::Empty | Self::NotUtf8 | Self::NotJson { .. } | Self::NotObject | Self::TooDeep | Self::TooMany => None,
         }
     }
 }
@@ -84,6 +87,7 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Peek, Refused> {
         Fault::Syntax { line, column } => Refused::NotJson { line, column },
         Fault::NotObject => Refused::NotObject,
         Fault::TooDeep => Refused::TooDeep,
+        Fault::TooMany => Refused::TooMany,
     })?;
     let fields = Fields { text, entries: &entries };
     let required = endpoint.required_field();

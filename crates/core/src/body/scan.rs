@@ -3,7 +3,7 @@
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
-use super::MAX_DEPTH;
+use super::{MAX_DEPTH, MAX_FIELDS};
 
 /// One top-level entry: `start` is the quote of its key, `value` the first byte of its value, `end` one past its last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub(super) enum Fault {
     Syntax { line: usize, column: usize },
     NotObject,
     TooDeep,
+    TooMany,
 }
 
 /// The entries of a valid JSON object, or `None` if the bytes are none.
@@ -49,6 +50,7 @@ impl Walk<'_> {
         let mut entries: Vec<Entry> = Vec::with_capacity(8);
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
+                b'"' if self.depth == 1 && entries.len() == MAX_FIELDS => return Err(Fault::TooMany),
                 b'"' if self.depth == 1 => entries.push(self.entry(text)?),
                 b'{' | b'[' => self.deeper()?,
                 b'}' | b']' => self.depth -= 1,
@@ -138,5 +140,8 @@ mod tests {
         let bomb = format!("{{\"a\":{}{}}}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
         assert_eq!(checked_entries(&bomb), Err(Fault::TooDeep));
         assert!(checked_entries(&"[".repeat(1_000_000)).is_err());
+        let wide = |fields: usize| format!("{{{}}}", vec!["\"\":0"; fields].join(","));
+        assert_eq!(checked_entries(&wide(MAX_FIELDS)).unwrap().len(), MAX_FIELDS);
+        assert_eq!(checked_entries(&wide(MAX_FIELDS + 1)), Err(Fault::TooMany));
     }
 }

@@ -15,6 +15,9 @@ use crate::timing::Timing;
 /// Steps in one advance at most: what is left waits for the next tick.
 const STEPS: usize = 16;
 
+/// The longest that a provider can make a submission wait.
+const HOUR_MS: u64 = 3_600_000;
+
 /// When to look at a submission again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advanced {
@@ -116,14 +119,24 @@ impl Advancing<'_> {
         tracing::warn!(submission = %self.row.id, provider = self.row.lane.provider, call, %error, "a call failed");
     }
 
+    /// Whether a refusal may pass: it says so, or it is of the gateway's own key, which its operator can mend.
+    pub(super) fn passes(&self, refusal: &Refusal) -> bool {
+        refusal.passing || (matches!(refusal.status, 401 | 403) && self.row.lane.credential.is_own())
+    }
+
     /// Waits for the next poll.
     pub(super) fn rest(&self) -> Then {
         Then::Wait(self.ports.clock.now_ms() + self.timing().poll_interval_ms)
     }
 
-    /// Waits as long as the provider asked, an hour at most.
+    /// As long as the provider asked, at least a poll's interval and at most an hour.
+    fn pause_ms(&self, retry_after_ms: Option<u64>) -> u64 {
+        retry_after_ms.unwrap_or(0).min(HOUR_MS).max(self.timing().poll_interval_ms)
+    }
+
+    /// Waits as long as the provider asked.
     pub(super) async fn postpone(&self, retry_after_ms: Option<u64>, file: Option<FileId>) -> Result<Then, StoreError> {
-        let pause_ms = retry_after_ms.unwrap_or(0).clamp(self.timing().poll_interval_ms, 3_600_000);
+        let pause_ms = self.pause_ms(retry_after_ms);
         self.take(Event::Postpone { until_ms: self.ports.clock.now_ms() + pause_ms, file }).await
     }
 
@@ -133,7 +146,7 @@ impl Advancing<'_> {
         let upload = Upload { submission: self.row.id, length, bytes };
         match self.backend.upload(self.key, upload).await {
             Ok(file) => create::begin(self, file.clone(), Some(file)).await,
-            Err(BackendError::Refused(refusal)) if !refusal.passing => {
+            Err(BackendError::Refused(refusal)) if !self.passes(&refusal) => {
                 self.take(Event::End(Ending::Refused { refusal, input: None })).await
             }
             Err(BackendError::Throttled { retry_after_ms }) => self.postpone(retry_after_ms, None).await,
@@ -155,7 +168,7 @@ impl Advancing<'_> {
         let report = match self.backend.poll(self.key, &placed.batch).await {
             Ok(report) => report,
             Err(BackendError::Throttled { retry_after_ms }) => {
-                let pause_ms = retry_after_ms.unwrap_or(0).max(self.timing().poll_interval_ms);
+                let pause_ms = self.pause_ms(retry_after_ms);
                 return Ok(Then::Wait(self.ports.clock.now_ms() + pause_ms));
             }
             Err(error @ (BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_))) => {
@@ -165,6 +178,14 @@ impl Advancing<'_> {
         };
         match report.phase.clone() {
             BatchPhase::Running => Ok(self.rest()),
+            // Ended, but its files are still to come: the overdue rule bounds the wait.
+            BatchPhase::Completed | BatchPhase::Expired | BatchPhase::Cancelled if awaits_files(&report) => {
+                Ok(self.rest())
+            }
+            // Some providers fail a batch in the middle: what it finished was paid for.
+            BatchPhase::Failed(_) if !report.files.is_empty() && ended_lines(&report) > Some(0) => {
+                self.take(Event::End(ended(placed, report, false))).await
+            }
             BatchPhase::Completed | BatchPhase::Expired | BatchPhase::Cancelled => {
                 self.take(Event::End(ended(placed, report, false))).await
             }
@@ -177,13 +198,11 @@ impl Advancing<'_> {
     async fn forsake(&self, placed: Placed) -> Result<Then, StoreError> {
         match self.backend.poll(self.key, &placed.batch).await {
             Ok(report) => self.take(Event::End(ended(&placed, report, true))).await,
-            Err(BackendError::NotFound) => {
+            Err(BackendError::NotFound | BackendError::Refused(_)) => {
                 let report = BatchReport { phase: BatchPhase::Running, counts: None, files: Vec::new() };
                 self.take(Event::End(ended(&placed, report, true))).await
             }
-            Err(BackendError::Throttled { .. } | BackendError::Refused(_) | BackendError::Unavailable(_)) => {
-                Ok(self.rest())
-            }
+            Err(BackendError::Throttled { .. } | BackendError::Unavailable(_)) => Ok(self.rest()),
         }
     }
 
@@ -201,8 +220,19 @@ impl Advancing<'_> {
     }
 }
 
+/// Lines that the batch counts as ended, where it counts.
+fn ended_lines(report: &BatchReport) -> Option<u64> {
+    report.counts.map(|counts| counts.completed + counts.failed)
+}
+
+/// Whether lines ended, or may have, that no file holds yet.
+fn awaits_files(report: &BatchReport) -> bool {
+    report.files.is_empty() && ended_lines(report) != Some(0)
+}
+
 fn ended(placed: &Placed, report: BatchReport, forsaken: bool) -> Ending {
-    let lines = report.counts.map(|counts| counts.completed + counts.failed);
+    // What is forsaken may never get its files: nothing is promised of them.
+    let lines = if forsaken { None } else { ended_lines(&report) };
     Ending::Batch { files: report.files, input: placed.file.clone(), lines, forsaken }
 }
 

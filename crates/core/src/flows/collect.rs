@@ -12,7 +12,7 @@ use super::{manifest, take};
 use crate::faults::{Fault, planted};
 use crate::ids::{FileId, ObjectName};
 use crate::ports::{ByteStream, StoreError};
-use crate::submission::{Ending, Event, State, Submission};
+use crate::submission::{Ending, Event, Refusal, State, Submission};
 
 /// A refusal that may pass is waited out this long before its lines run again.
 const PASSING_REFUSAL_MS: u64 = 300_000;
@@ -23,7 +23,7 @@ pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreErro
     let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
     match (ending, results) {
         (Ending::Batch { .. }, None) => choose(advancing).await,
-        (Ending::Refused { refusal, .. }, None) if refusal.passing && *downloads == 0 => {
+        (Ending::Refused { refusal, .. }, None) if runs_again(refusal) && *downloads == 0 => {
             let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
@@ -31,7 +31,10 @@ pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreErro
             let manifest = manifest(advancing.ports, sealed).await?;
             let (_, stream) = advancing.ports.objects.stream(results).await?;
             settle(advancing, &manifest, Some((results, stream))).await?;
-            advancing.take(Event::Collected { leftovers: leftovers(ending) }).await
+            // Where results are doubtful, the provider's files are all there is to look at: they stay.
+            let doubtful = *downloads >= advancing.timing().max_downloads;
+            let leftovers = if doubtful { Vec::new() } else { leftovers(ending) };
+            advancing.take(Event::Collected { leftovers }).await
         }
         (Ending::Refused { .. } | Ending::TooLate { .. }, _) => {
             let manifest = manifest(advancing.ports, sealed).await?;
@@ -54,8 +57,7 @@ async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
         }
         Downloaded::Later => return Ok(advancing.rest()),
         Downloaded::Disagrees => {
-            let not_before_ms = advancing.ports.clock.now_ms() + advancing.timing().poll_interval_ms;
-            return advancing.take(Event::Retry { not_before_ms }).await;
+            return advancing.take(Event::Retry { not_before_ms: again_ms(advancing) }).await;
         }
     }
     if take(advancing.ports, advancing.row, Event::Choose { results: name.clone() }).await?.is_none() {
@@ -68,6 +70,13 @@ async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
         }
     }
     Ok(Then::Again)
+}
+
+/// When to download again: twice as late each time, an hour at most.
+fn again_ms(advancing: &Advancing<'_>) -> u64 {
+    let State::Collecting { downloads, .. } = advancing.row.state else { return advancing.ports.clock.now_ms() };
+    let pause_ms = advancing.timing().poll_interval_ms << downloads.min(10);
+    advancing.ports.clock.now_ms() + pause_ms.min(3_600_000)
 }
 
 /// The planted fault of rule 7: rows first, the object second.
@@ -100,6 +109,11 @@ async fn again(advancing: &Advancing<'_>) -> Result<ByteStream, StoreError> {
         }
     }
     Ok(futures_util::stream::iter(streams).flatten().boxed())
+}
+
+/// Whether lines of a refused batch run again: then a pause keeps them from going round and round.
+fn runs_again(refusal: &Refusal) -> bool {
+    refusal.passing || !refusal.lines.is_empty()
 }
 
 fn leftovers(ending: &Ending) -> Vec<FileId> {

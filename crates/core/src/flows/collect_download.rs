@@ -31,9 +31,12 @@ pub(super) async fn download(advancing: &Advancing<'_>, name: &ObjectName) -> Re
     for file in files {
         let download = match advancing.backend.download(advancing.key, &file.id).await {
             Ok(download) => download,
-            Err(BackendError::NotFound) if give_in => continue,
-            Err(BackendError::NotFound) => return Ok(Downloaded::Disagrees),
-            Err(error @ (BackendError::Throttled { .. } | BackendError::Refused(_) | BackendError::Unavailable(_))) => {
+            Err(BackendError::NotFound | BackendError::Refused(_)) if give_in => continue,
+            Err(error @ (BackendError::NotFound | BackendError::Refused(_))) => {
+                advancing.failed("download", &error);
+                return Ok(Downloaded::Disagrees);
+            }
+            Err(error @ (BackendError::Throttled { .. } | BackendError::Unavailable(_))) => {
                 advancing.failed("download", &error);
                 return Ok(Downloaded::Later);
             }

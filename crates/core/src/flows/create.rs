@@ -82,7 +82,12 @@ async fn send(advancing: &Advancing<'_>, creating: &Creating) -> CreateReply {
 async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateReply) -> Result<Then, StoreError> {
     match reply {
         CreateReply::Created(batch) => place(advancing, creating, batch, creating.attempt > 1).await,
-        CreateReply::Refused(refusal) if refusal.passing => advancing.postpone(None, Some(creating.file.clone())).await,
+        // After an unclear create the row keeps its history: there may be a twin to look for.
+        CreateReply::Throttled { .. } if creating.attempt > 1 => Ok(advancing.rest()),
+        CreateReply::Refused(refusal) if advancing.passes(&refusal) && creating.attempt > 1 => Ok(advancing.rest()),
+        CreateReply::Refused(refusal) if advancing.passes(&refusal) => {
+            advancing.postpone(None, Some(creating.file.clone())).await
+        }
         CreateReply::Refused(refusal) => {
             advancing.take(Event::End(Ending::Refused { refusal, input: Some(creating.file.clone()) })).await
         }
@@ -166,6 +171,9 @@ pub(super) async fn find(
         }
         Some(absent_ms) if now_ms < absent_ms + timing.absent_gap_ms => {
             Ok(Then::Wait(absent_ms + timing.absent_gap_ms))
+        }
+        Some(_) if advancing.row.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms) => {
+            advancing.take(Event::End(Ending::TooLate { input: Some(creating.file.clone()) })).await
         }
         Some(_) => {
             let again = Creating {

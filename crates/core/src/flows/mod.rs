@@ -19,7 +19,7 @@ mod settle;
 pub mod sweep;
 mod verdict;
 
-use crate::ids::SubmissionId;
+use crate::ids::{JobId, SubmissionId};
 use crate::ports::{Ports, StoreError};
 use crate::submission::{Ending, Event, Sealed, State, Submission, manifest::Manifest};
 
@@ -90,11 +90,34 @@ enum Holder {
     Listed,
 }
 
+/// The manifest read last: jobs that are met one after the other are mostly of one submission, and a manifest never
+/// changes.
+#[derive(Default)]
+struct Manifests(Option<(SubmissionId, Manifest)>);
+
+impl Manifests {
+    /// Whether the sealed submission lists the job at this attempt.
+    async fn list(
+        &mut self,
+        ports: &Ports,
+        submission: SubmissionId,
+        sealed: &Sealed,
+        job: JobId,
+        attempt: u32,
+    ) -> Result<bool, StoreError> {
+        if self.0.as_ref().is_none_or(|(id, _)| *id != submission) {
+            self.0 = Some((submission, manifest(ports, sealed).await?));
+        }
+        Ok(self.0.as_ref().is_some_and(|(_, manifest)| manifest.lists(job, attempt)))
+    }
+}
+
 /// Finds out who holds a packed job; a dead open submission is abandoned on the way (DESIGN rule 2).
 async fn holder(
     ports: &Ports,
+    manifests: &mut Manifests,
     submission: SubmissionId,
-    job: crate::ids::JobId,
+    job: JobId,
     attempt: u32,
 ) -> Result<Holder, StoreError> {
     use crate::faults::{Fault, planted};
@@ -119,7 +142,7 @@ async fn holder(
             | State::Collecting { .. }
             | State::Done { .. } => {
                 let Some(sealed) = &row.sealed else { return Ok(Holder::Nobody) };
-                let listed = manifest(ports, sealed).await?.lists(job, attempt);
+                let listed = manifests.list(ports, submission, sealed, job, attempt).await?;
                 return Ok(if listed { Holder::Listed } else { Holder::Nobody });
             }
         }

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Manifests;
 use super::pack_filling::Filling;
 use super::pack_resolve::{Candidate, Resolved, resolve};
 use crate::class::{Departures, Rule};
@@ -59,6 +60,7 @@ pub async fn tick(ports: &Ports, class: &str, stop_ms: u64) -> Result<Vec<Submis
         before: row,
         lanes: BTreeMap::new(),
         sealed: Vec::new(),
+        manifests: Manifests::default(),
         holding: false,
     };
     let dry = drain.run(stop_ms).await;
@@ -102,6 +104,7 @@ struct Drain<'a> {
     before: Departures,
     lanes: BTreeMap<Lane, Filling>,
     sealed: Vec<SubmissionId>,
+    manifests: Manifests,
     /// Whether a message was left alone, or lost with its submission: it is hidden, not gone.
     holding: bool,
 }
@@ -257,16 +260,18 @@ impl Drain<'_> {
                     ended.extend(candidate.ended(now_ms));
                     settled.push(candidate.received.receipt);
                 }
-                (Written::Conflict(row), _) => match resolve(self.ports, candidate, row, mine).await? {
-                    Resolved::Delete(receipt) => settled.push(receipt),
-                    Resolved::Again(candidate) => again.push(*candidate),
-                    Resolved::Mine(receipt) => {
-                        if let Some(filling) = self.lanes.get_mut(lane) {
-                            filling.receipts.push(receipt);
+                (Written::Conflict(row), _) => {
+                    match resolve(self.ports, &mut self.manifests, candidate, row, mine).await? {
+                        Resolved::Delete(receipt) => settled.push(receipt),
+                        Resolved::Again(candidate) => again.push(*candidate),
+                        Resolved::Mine(receipt) => {
+                            if let Some(filling) = self.lanes.get_mut(lane) {
+                                filling.receipts.push(receipt);
+                            }
                         }
+                        Resolved::LeaveAlone => self.holding = true,
                     }
-                    Resolved::LeaveAlone => self.holding = true,
-                },
+                }
             }
         }
         self.ports.wake.finished(ended);
@@ -322,9 +327,14 @@ impl Drain<'_> {
                 outcome = Err(error);
             }
         }
-        let Ok(dry) = outcome else {
+        let dry = match outcome {
+            Ok(dry) => dry,
             // The note stays, and keeps the class due until the hidden messages are back.
-            return if self.sealed.is_empty() { outcome.map(|_| Vec::new()) } else { Ok(self.sealed) };
+            Err(error) if self.sealed.is_empty() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, class = self.class, "a drain was cut short");
+                return Ok(self.sealed);
+            }
         };
         if !self.holding {
             let tick_ms = self.ports.settings.timing.tick_ms;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::pack::failure;
-use super::{Holder, holder};
+use super::{Holder, Manifests, holder};
+use crate::body::peek;
 use crate::ids::SubmissionId;
 use crate::job::{Event, Job, State, When};
 use crate::ports::{MessageBody, Ports, Receipt, Received, StoreError};
@@ -30,7 +31,13 @@ impl Candidate {
         match &self.received.message.body {
             MessageBody::Inline(body) => self.body = body.clone(),
             MessageBody::At(at) => match ports.objects.read(&at.object, at.offset, at.length).await {
-                Ok(body) => self.body = body,
+                Ok(body) => {
+                    // A requeued message carries an estimate; here is the body itself.
+                    if let Ok(peek) = peek(self.received.message.lane.endpoint, &body) {
+                        self.received.message.size = peek.size(self.received.message.lane.endpoint, body.len());
+                    }
+                    self.body = body;
+                }
                 Err(StoreError::NotFound | StoreError::Corrupt(_)) => {
                     self.event = Some(Event::Fail(failure("body_unreadable", "The request's body cannot be read.")));
                 }
@@ -56,6 +63,7 @@ pub(super) enum Resolved {
 /// Decides from the row as it stands.
 pub(super) async fn resolve(
     ports: &Ports,
+    manifests: &mut Manifests,
     mut candidate: Candidate,
     row: Option<Box<Job>>,
     mine: Option<SubmissionId>,
@@ -67,7 +75,7 @@ pub(super) async fn resolve(
         }
         State::Queued => Ok(again(candidate, &row)),
         State::Packed { submission } if Some(submission) == mine => Ok(Resolved::Mine(candidate.received.receipt)),
-        State::Packed { submission } => match holder(ports, submission, row.id, row.attempt).await? {
+        State::Packed { submission } => match holder(ports, manifests, submission, row.id, row.attempt).await? {
             Holder::Listed => Ok(Resolved::Delete(candidate.received.receipt)),
             Holder::Filling => Ok(Resolved::LeaveAlone),
             Holder::Nobody => {

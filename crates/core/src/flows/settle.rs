@@ -18,6 +18,9 @@ use crate::submission::{Ending, Sealed, Size, State as Stage, line};
 /// Rows written in one call.
 const ROWS: usize = 1_000;
 
+/// Bytes of answers kept for held callers before their rows are written.
+const BYTES: usize = 8 << 20;
+
 /// One job's finding, and its answer's bytes if they are at hand.
 struct Found {
     entry: Entry,
@@ -31,6 +34,8 @@ struct Settling<'a> {
     sealed: &'a Sealed,
     manifest: &'a Manifest,
     found: Vec<Found>,
+    /// Bytes of answers in `found`.
+    bytes: usize,
     usage: BTreeMap<u32, UsageRow>,
     /// Whether the lines had a chance to run: then a requeue spends an attempt.
     ran: bool,
@@ -49,6 +54,7 @@ pub(super) async fn settle(
         sealed,
         manifest,
         found: Vec::with_capacity(ROWS),
+        bytes: 0,
         usage: BTreeMap::new(),
         ran: results.is_some(),
     };
@@ -80,10 +86,11 @@ impl Settling<'_> {
                 let start = usize::try_from(answer.offset - line.offset).unwrap_or(usize::MAX);
                 let length = usize::try_from(answer.length).unwrap_or(usize::MAX);
                 body = Some(line.bytes.slice(start..start + length));
+                self.bytes += length;
                 self.count(entry, answer.usage);
             }
             self.found.push(Found { entry, finding, body });
-            if self.found.len() >= ROWS {
+            if self.found.len() >= ROWS || self.bytes >= BYTES {
                 self.flush().await?;
             }
         }
@@ -108,7 +115,8 @@ impl Settling<'_> {
     /// Finds what to say of the jobs that no line spoke for.
     async fn missing(&mut self, ending: &Ending, seen: &[bool], doubtful: bool) -> Result<(), StoreError> {
         let mut by_offset: Vec<usize> = (0..self.manifest.len()).collect();
-        let numbered = matches!(ending, Ending::Refused { refusal, .. } if !refusal.lines.is_empty());
+        let named = |lines: &[u64]| lines.iter().any(|line| (1..=self.manifest.len() as u64).contains(line));
+        let numbered = matches!(ending, Ending::Refused { refusal, .. } if named(&refusal.lines));
         if numbered {
             by_offset.sort_by_key(|index| self.manifest.entry(*index).map(|entry| entry.offset));
         }
@@ -117,7 +125,11 @@ impl Settling<'_> {
                 continue;
             }
             let Some(entry) = self.manifest.entry(index) else { continue };
-            self.found.push(Found { entry, finding: Finding::of_missing(ending, number, doubtful), body: None });
+            self.found.push(Found {
+                entry,
+                finding: Finding::of_missing(ending, numbered.then_some(number), doubtful),
+                body: None,
+            });
             if self.found.len() >= ROWS {
                 self.flush().await?;
             }
@@ -129,6 +141,7 @@ impl Settling<'_> {
     async fn flush(&mut self) -> Result<(), StoreError> {
         let ports = self.advancing.ports;
         let found = std::mem::take(&mut self.found);
+        self.bytes = 0;
         let rows = self.rows_needed(&found).await?;
         let now_ms = ports.clock.now_ms();
         let mut written_for = Vec::with_capacity(found.len());

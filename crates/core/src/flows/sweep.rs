@@ -1,7 +1,9 @@
 //! Sweep: expire what waited too long, and delete what was kept long enough.
 
 use super::accept::MAX_DEADLINE_MS;
-use super::{Holder, holder, take};
+use super::pack::revise;
+use super::{Holder, Manifests, holder, take};
+use crate::class::Departures;
 use crate::faults::{Fault, planted};
 use crate::ids::ObjectName;
 use crate::job::{Event, Job, Transition};
@@ -20,19 +22,24 @@ pub async fn expire(ports: &Ports, sweep: &dyn JobSweep) -> Result<usize, StoreE
     let now_ms = ports.clock.now_ms();
     let mut expired = 0;
     let mut after = None;
+    let mut manifests = Manifests::default();
     loop {
         let rows = sweep.overdue(now_ms, after, ROWS).await?;
         let Some(last) = rows.last() else { return Ok(expired) };
         after = Some((last.deadline_ms, last.id));
         for job in rows {
-            expired += usize::from(expire_one(ports, job, now_ms).await?);
+            let id = job.id;
+            match expire_one(ports, &mut manifests, job, now_ms).await {
+                Ok(ended) => expired += usize::from(ended),
+                Err(error) => tracing::error!(%error, job = %id, "an overdue job could not be looked at"),
+            }
         }
     }
 }
 
-async fn expire_one(ports: &Ports, job: Job, now_ms: u64) -> Result<bool, StoreError> {
+async fn expire_one(ports: &Ports, manifests: &mut Manifests, job: Job, now_ms: u64) -> Result<bool, StoreError> {
     if let Some(submission) = job.submission() {
-        let held = !matches!(holder(ports, submission, job.id, job.attempt).await?, Holder::Nobody);
+        let held = !matches!(holder(ports, manifests, submission, job.id, job.attempt).await?, Holder::Nobody);
         if held && !planted(Fault::SweepPacked) {
             return Ok(false);
         }
@@ -60,6 +67,14 @@ pub async fn take_over(ports: &Ports) -> Result<(), StoreError> {
         {
             take(ports, &row, SubmissionEvent::Abandon).await?;
         }
+    }
+    let now_ms = ports.clock.now_ms();
+    for class in ports.settings.classes.keys() {
+        // What dead drains held is visible again: one departure brings it, not a drain at every tick.
+        revise(ports, class, |row| {
+            if row.notes.is_empty() { row } else { Departures { notes: Vec::new(), ..row }.recalled(now_ms) }
+        })
+        .await?;
     }
     Ok(())
 }

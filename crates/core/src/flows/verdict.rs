@@ -39,14 +39,15 @@ impl Finding {
         }
     }
 
-    /// For the `number`th line (from 1) of a submission that ended so, without a result of its own.
-    pub(super) fn of_missing(ending: &Ending, number: u64, doubtful: bool) -> Self {
+    /// For a line of a submission that ended so, without a result of its own. `number` counts from 1, where the
+    /// provider named lines of this submission.
+    pub(super) fn of_missing(ending: &Ending, number: Option<u64>, doubtful: bool) -> Self {
         match ending {
             Ending::Batch { forsaken: true, .. } => Self::Unknown,
             Ending::Batch { .. } if doubtful => Self::Unknown,
             Ending::Batch { .. } => Self::Unfinished { code: "result_missing".to_owned() },
             Ending::Refused { refusal, .. } if refusal.passing => Self::Unfinished { code: refusal.code.clone() },
-            Ending::Refused { refusal, .. } if !refusal.lines.is_empty() && !refusal.lines.contains(&number) => {
+            Ending::Refused { refusal, .. } if number.is_some_and(|number| !refusal.lines.contains(&number)) => {
                 Self::Unfinished { code: refusal.code.clone() }
             }
             Ending::Refused { refusal, .. } => Self::Refused(refusal.clone()),

@@ -1,7 +1,7 @@
 //! A job's compare-and-set as a value: under which condition, to which state.
 
 use super::{BodyAt, Event, Handed, IllegalTransition, Job, State, next};
-use crate::ids::{JobId, SubmissionId};
+use crate::ids::{JobId, RequestId, SubmissionId};
 
 /// What a row must still say for a write to take place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub enum Mark {
     Resent(u32),
     /// Wish for a cancel, if the job is packed.
     CancelWish,
-    /// Hand the answer out, if nobody has it or the same request has.
+    /// Hand the answer out, if nobody has it, the same request has, or [`RequestId::BY_ID`] has.
     HandOut(Handed),
 }
 
@@ -95,7 +95,7 @@ impl Mark {
             Self::Resent(from) if job.joins.resends == from => job.joins.resends = from + 1,
             Self::CancelWish if job.submission().is_some() => job.cancel_wished = true,
             Self::HandOut(handed)
-                if job.joins.handed.is_none_or(|before| before.request == handed.request)
+                if job.joins.handed.is_none_or(|before| [handed.request, RequestId::BY_ID].contains(&before.request))
                     || crate::faults::planted(crate::faults::Fault::HandOutUnconditionally) =>
             {
                 job.joins.handed = Some(handed);

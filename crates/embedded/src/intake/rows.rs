@@ -143,9 +143,12 @@ pub(super) fn read(reader: &mut Reader, wanted: &Wanted) -> Result<Found, Fault>
 
 impl Found {
     fn push(&mut self, (seq, message): (i64, Message), room: &mut usize) {
-        if let MessageBody::Inline(bytes) = &message.body {
-            *room = room.saturating_sub(bytes.len());
-        }
+        // A body that lies elsewhere is loaded by whoever receives it.
+        let bytes = match &message.body {
+            MessageBody::Inline(bytes) => bytes.len(),
+            MessageBody::At(at) => usize::try_from(at.length).unwrap_or(usize::MAX),
+        };
+        *room = room.saturating_sub(bytes);
         self.messages.push((seq, message));
     }
 }

@@ -168,8 +168,8 @@ pub(super) fn mark(session: &mut Session, id: JobId, mark: Mark) -> Result<Writt
         ),
         Mark::HandOut(handed) => run(
             "UPDATE jobs SET handed_to = ?2, handed_retry = ?3, handed_ms = ?4, spare = NULL
-             WHERE id = ?1 AND (handed_to IS NULL OR handed_to = ?2)",
-            params![id.0, handed.request.0, handed.retry_count, handed.at_ms],
+             WHERE id = ?1 AND (handed_to IS NULL OR handed_to IN (?2, ?5))",
+            params![id.0, handed.request.0, handed.retry_count, handed.at_ms, RequestId::BY_ID.0],
         ),
     }?;
     written(session, id, rows)

@@ -68,8 +68,8 @@ fn ports(config: &Config, store: &Store, waiters: &Arc<Waiters>) -> anyhow::Resu
 }
 
 fn gateway(config: &Config, store: &Store, ports: Ports, waiters: Arc<Waiters>) -> anyhow::Result<Gateway> {
-    let first = config.providers.first().context("no provider is configured")?;
-    let upstream = relay::Upstream::new(&relay::Config::new(&first.base_url)).context("setting up the relay")?;
+    let relayed = relay::Config::new(&relayed_to(config)?.base_url);
+    let upstream = relay::Upstream::new(&relayed).context("setting up the relay")?;
     let auth = match config.auth.mode {
         Mode::Keys => Auth::Keys,
         Mode::Passthrough => Auth::Passthrough,
@@ -97,6 +97,13 @@ fn gateway(config: &Config, store: &Store, ports: Ports, waiters: Arc<Waiters>) 
         relay: Some(Arc::new(UpstreamRelay(upstream))),
     };
     Ok(Gateway::new(ports, waiters, (auth, store.keys()), Routes(routes.collect()), rules, abilities))
+}
+
+/// Where calls that are no jobs go: the provider of the first route, whose key they carry.
+fn relayed_to(config: &Config) -> anyhow::Result<&Provider> {
+    let name = config.routes.first().map(|route| route.provider.as_str());
+    let named = config.providers.iter().find(|provider| name.is_none_or(|name| name == provider.name));
+    named.context("the first route has no provider")
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

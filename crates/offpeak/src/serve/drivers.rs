@@ -27,6 +27,11 @@ pub(super) const AGAIN_MS: u64 = 1_000;
 pub(super) struct Drivers(JoinSet<()>);
 
 impl Drivers {
+    /// Resolves when a driver has ended, which none should while the gateway runs.
+    pub(super) async fn ended(&mut self) {
+        self.0.join_next().await;
+    }
+
     /// Waits a moment for what is being done, then cuts it off: every step can be repeated.
     pub(super) async fn stop(mut self) {
         let finish = async { while self.0.join_next().await.is_some() {} };

@@ -8,11 +8,12 @@ mod relay;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use offpeak_api::router;
+use offpeak_api::{Waiters, router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -52,20 +53,31 @@ pub(crate) async fn run_on(
     let composed = compose::compose(&config).await?;
     announce(&config, address);
     let (stopping, stopped) = watch::channel(false);
-    let drivers = drivers::start(&composed, &config, &stopped);
+    let mut drivers = drivers::start(&composed, &config, &stopped);
     let Composed { gateway, waiters, .. } = composed;
     let app = router(Arc::new(gateway));
     let accepting = listener::accept(listener, app, stopped.clone());
     tokio::pin!(accepting);
+    let mut failed = false;
     tokio::select! {
         biased;
         () = stop => {}
         () = &mut accepting => {}
+        () = drivers.ended() => failed = true,
     }
     tracing::info!("stopping");
     // Whoever sent the signal has gone where a receiver is gone too.
     let _ = stopping.send(true);
-    let wind_down = async {
+    wind_down(accepting, &waiters).await;
+    drivers.stop().await;
+    tracing::info!("stopped");
+    anyhow::ensure!(!failed, "a packer, the poller or the sweeper ended abnormally");
+    Ok(())
+}
+
+/// Lets held calls go, and connections finish what they write.
+async fn wind_down(accepting: Pin<&mut impl Future<Output = ()>>, waiters: &Waiters) {
+    let dismiss = async {
         loop {
             // Calls that were being accepted may come to wait only now.
             waiters.dismiss();
@@ -75,11 +87,8 @@ pub(crate) async fn run_on(
     tokio::select! {
         () = accepting => {}
         () = tokio::time::sleep(LINGER) => tracing::warn!("some connections did not finish"),
-        () = wind_down => {}
+        () = dismiss => {}
     }
-    drivers.stop().await;
-    tracing::info!("stopped");
-    Ok(())
 }
 
 fn announce(config: &Config, address: SocketAddr) {

@@ -19,6 +19,9 @@ const ADVANCING: usize = 16;
 /// Between two looks at the stored list of open submissions: what is sealed here is known at once.
 const RELIST: Duration = Duration::from_secs(10);
 
+/// An advance that panicked is repeated after this, milliseconds.
+const ABNORMAL_MS: u64 = 60_000;
+
 /// A submission that was advanced, and when it is due again: Unix milliseconds, or never.
 type Done = (SubmissionId, Option<u64>);
 
@@ -60,7 +63,9 @@ impl Schedule {
 
     /// A submission that is due, marked as being advanced.
     fn take(&mut self, now_ms: u64) -> Option<SubmissionId> {
-        let (id, due) = self.due.iter_mut().find(|(_, due)| due.is_some_and(|due_ms| due_ms <= now_ms))?;
+        let due = self.due.iter_mut().filter(|(_, due)| due.is_some_and(|due_ms| due_ms <= now_ms));
+        // The longest overdue first, so that a slow provider's submissions do not keep the others waiting.
+        let (id, due) = due.min_by_key(|(_, due)| **due)?;
         *due = None;
         Some(*id)
     }
@@ -121,12 +126,18 @@ async fn open(ports: &Ports) -> Vec<SubmissionId> {
 }
 
 async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> Done {
-    match advance(&ports, id).await {
-        Ok(Advanced::Until(until_ms)) => (id, Some(until_ms)),
-        Ok(Advanced::Settled) => (id, None),
-        Err(error) => {
+    let advancing = Arc::clone(&ports);
+    // A task of its own, so that a panic costs this submission a pause and nobody else anything.
+    match tokio::spawn(async move { advance(&advancing, id).await }).await {
+        Ok(Ok(Advanced::Until(until_ms))) => (id, Some(until_ms)),
+        Ok(Ok(Advanced::Settled)) => (id, None),
+        Ok(Err(error)) => {
             tracing::error!(%error, submission = %id, "a submission could not be advanced");
             (id, Some(now_ms(&ports) + AGAIN_MS))
+        }
+        Err(error) => {
+            tracing::error!(%error, submission = %id, "an advance ended abnormally");
+            (id, Some(now_ms(&ports) + ABNORMAL_MS))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which headers a relayed call keeps.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -21,14 +21,14 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// Begins the names of headers that speak to Offpeak.
 const OURS: &str = "x-offpeak-";
 
+/// Begins the names of headers by which a server lets web pages in.
+const PAGES: &str = "access-control-";
+
 /// Makes a caller's headers fit for the upstream. `sized`: the body knows its length, from which the connection derives
 /// `Content-Length`.
 pub(super) fn for_upstream(headers: &mut HeaderMap, host: &HeaderValue, key: Option<HeaderValue>, sized: bool) {
     end_to_end(headers);
-    let ours: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(OURS)).cloned().collect();
-    for name in ours {
-        headers.remove(name);
-    }
+    remove_all(headers, OURS);
     // The caller's own connection has answered it: its body is on the way already.
     headers.remove(EXPECT);
     if sized {
@@ -40,8 +40,22 @@ pub(super) fn for_upstream(headers: &mut HeaderMap, host: &HeaderValue, key: Opt
     }
 }
 
+/// Makes an upstream's headers fit for a caller: what it grants to web pages and browsers is for itself only.
+pub(super) fn for_caller(headers: &mut HeaderMap) {
+    end_to_end(headers);
+    remove_all(headers, PAGES);
+    headers.remove(SET_COOKIE);
+}
+
+fn remove_all(headers: &mut HeaderMap, prefix: &str) {
+    let named: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(prefix)).cloned().collect();
+    for name in named {
+        headers.remove(name);
+    }
+}
+
 /// Removes the headers that belong to one connection, those that `Connection` names included.
-pub(super) fn end_to_end(headers: &mut HeaderMap) {
+fn end_to_end(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)
@@ -56,5 +70,19 @@ pub(super) fn end_to_end(headers: &mut HeaderMap) {
     }
     for name in &HOP_BY_HOP {
         headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_grants_web_pages_nothing() {
+        let names = ["access-control-allow-origin", "set-cookie", "connection", "x-request-id"];
+        let value = HeaderValue::from_static("x");
+        let mut headers = HeaderMap::from_iter(names.map(|name| (HeaderName::from_static(name), value.clone())));
+        for_caller(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-request-id"]);
     }
 }

@@ -136,7 +136,7 @@ impl Upstream {
             Err(_) => return Err(RelayError::TimedOut),
         };
         let (mut head, incoming) = response.into_parts();
-        headers::end_to_end(&mut head.headers);
+        headers::for_caller(&mut head.headers);
         Ok(Response::from_parts(head, ResponseBody::new(incoming, call)))
     }
 

@@ -1,6 +1,7 @@
 //! The promises of [`Jobs::mark`]: small conditional changes beside the state.
 
 use futures_util::future::{join, join_all};
+use offpeak_core::ids::RequestId;
 use offpeak_core::job::{Event, Handed, Job, Joins, Mark};
 use offpeak_core::ports::{Jobs, Written};
 
@@ -91,6 +92,23 @@ pub async fn the_same_request_may_take_its_answer_again(jobs: &dyn Jobs) {
     let again = Handed { at_ms: taken.at_ms + 500, ..taken };
     assert_eq!(mark(jobs, &job, Mark::HandOut(again)).await, Written::Yes);
     assert_eq!(row(jobs, job.id).await.joins.handed, Some(again));
+}
+
+/// The request that waits for an answer takes it over from who fetched it by id, and not the other way round.
+pub async fn an_answer_fetched_by_id_may_still_be_taken(jobs: &dyn Jobs) {
+    let names = Namespace::fresh();
+    let job = names.job();
+    put(jobs, &job).await;
+    let fetched = Handed { request: RequestId::BY_ID, ..handed(&names, 0) };
+    for _ in 0..2 {
+        assert_eq!(mark(jobs, &job, Mark::HandOut(fetched)).await, Written::Yes, "fetched, however often");
+    }
+    let taken = handed(&names, 1);
+    assert_eq!(mark(jobs, &job, Mark::HandOut(taken)).await, Written::Yes, "taken over");
+    for late in [fetched, handed(&names, 2)] {
+        assert!(matches!(mark(jobs, &job, Mark::HandOut(late)).await, Written::Conflict(Some(_))), "{late:?}");
+    }
+    assert_eq!(row(jobs, job.id).await.joins.handed, Some(taken));
 }
 
 /// A mark never makes a row.
