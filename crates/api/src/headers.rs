@@ -18,6 +18,7 @@ const CLASS: HeaderName = HeaderName::from_static("x-offpeak-class");
 const DEADLINE: HeaderName = HeaderName::from_static("x-offpeak-deadline");
 const TAG: HeaderName = HeaderName::from_static("x-offpeak-tag");
 const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+const TIMEOUT: HeaderName = HeaderName::from_static("x-stainless-timeout");
 const READ_TIMEOUT: HeaderName = HeaderName::from_static("x-stainless-read-timeout");
 
 /// A caller's wishes.
@@ -56,18 +57,26 @@ pub(crate) fn wishes(headers: &HeaderMap, now_ms: u64) -> Result<Wishes, ApiErro
 
 /// Reads only how the caller waits.
 pub(crate) fn wait(headers: &HeaderMap) -> Wait {
-    let mut wait =
-        Wait { read_timeout_ms: number::<f64>(headers, &READ_TIMEOUT).and_then(milliseconds), ..Wait::default() };
+    let timeouts = [&READ_TIMEOUT, &TIMEOUT].map(|name| number(headers, name).and_then(milliseconds));
+    let mut wait = Wait { read_timeout_ms: timeouts.into_iter().flatten().min(), ..Wait::default() };
     for value in headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok()) {
-        for preference in value.split(',').map(str::trim) {
-            if preference.eq_ignore_ascii_case("respond-async") {
+        for preference in value.split(',') {
+            let (name, value) = preference_of(preference);
+            if name.eq_ignore_ascii_case("respond-async") {
                 wait.respond_async = true;
-            } else if let Some(("wait", seconds)) = preference.split_once('=') {
-                wait.at_most_ms = seconds.trim().parse().ok().and_then(milliseconds);
+            } else if name.eq_ignore_ascii_case("wait") {
+                wait.at_most_ms = value.parse().ok().and_then(milliseconds);
             }
         }
     }
     wait
+}
+
+/// A preference's name and value, without its parameters (RFC 7240 section 2).
+fn preference_of(text: &str) -> (&str, &str) {
+    let text = text.split(';').next().unwrap_or("");
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    (name.trim(), value.trim().trim_matches('"'))
 }
 
 fn milliseconds(seconds: f64) -> Option<u64> {
@@ -131,6 +140,26 @@ mod tests {
         assert_eq!(wishes.deadline_ms, Some(1_000_000 + 7_200_000));
         assert_eq!(wishes.retry_count, 3);
         assert_eq!(wishes.wait, Wait { respond_async: true, at_most_ms: Some(2_500), read_timeout_ms: Some(600_000) });
+    }
+
+    #[test]
+    fn preferences_are_read_however_they_are_spelled() {
+        for (text, respond_async, at_most_ms) in [
+            ("Respond-Async; x=1, WAIT = 3", true, Some(3_000)),
+            ("wait=\"4\";y", false, Some(4_000)),
+            ("handling=lenient, wait=", false, None),
+        ] {
+            let wait = read(&[("prefer", text)]).unwrap().wait;
+            assert_eq!(wait, Wait { respond_async, at_most_ms, read_timeout_ms: None }, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_smaller_of_two_timeouts_holds() {
+        for (read_timeout, timeout, want) in [("600", "30", 30_000), ("5", "30", 5_000), ("odd", "7", 7_000)] {
+            let wishes = read(&[("x-stainless-read-timeout", read_timeout), ("x-stainless-timeout", timeout)]).unwrap();
+            assert_eq!(wishes.wait.read_timeout_ms, Some(want));
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use crate::caller::authenticate;
 use crate::error::ApiError;
 use crate::gateway::Gateway;
 
@@ -26,8 +27,9 @@ pub(crate) async fn ready(State(gateway): State<Arc<Gateway>>) -> Result<&'stati
     Ok("ready\n")
 }
 
-/// `GET /stats`: counts since the start, jobs by state, and latencies.
-pub(crate) async fn stats(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, ApiError> {
+/// `GET /stats`: counts since the start, jobs by state, and latencies, for whoever may call.
+pub(crate) async fn stats(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    authenticate(&gateway, &headers).await?;
     let mut jobs = BTreeMap::new();
     if let Some(sweep) = &gateway.abilities.sweep {
         jobs.extend(sweep.counts().await?.into_iter().map(|(kind, count)| (kind.name(), count)));

@@ -42,7 +42,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}", get(jobs::show))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/v1/jobs/{id}/result", get(jobs::result))
+        .route("/v1/jobs/{id}/result", get(jobs::result).head(jobs::show))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
         .route("/healthz", get(health::live))

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::caller::authenticate;
+use crate::caller::{Auth, authenticate};
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::gateway::Gateway;
@@ -54,6 +54,7 @@ pub(crate) async fn show(
             Err(ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message))
         }
         Some(route) if route.model.exact().is_some() => Ok(Json(model(&id, &route.provider)).into_response()),
+        Some(_) if relay::ambiguous(uri.path()) => Err(ApiError::no_such_url(uri.path())),
         Some(_) => relay::get(&gateway, uri.path(), &headers).await,
     }
 }
@@ -73,7 +74,7 @@ async fn upstream(gateway: &Gateway, headers: &HeaderMap) -> Result<Vec<Value>, 
     };
     let response = relay::get(gateway, "/v1/models", headers).await?;
     if response.status() == StatusCode::UNAUTHORIZED {
-        return Err(ApiError::wrong_key());
+        return Err(if gateway.auth == Auth::Passthrough { ApiError::wrong_key() } else { refused() });
     }
     let body = Limited::new(response.into_body(), LONGEST_LIST).collect().await.map_err(|_| refused())?;
     serde_json::from_slice::<List>(&body.to_bytes()).map(|list| list.data).map_err(|_| refused())

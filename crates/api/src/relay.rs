@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode};
+use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ports::StoreError;
 use secrecy::SecretString;
 
@@ -18,9 +19,15 @@ use crate::gateway::Gateway;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
-    /// The upstream could not be reached, or went away.
+    /// The upstream went away during the call, which may have taken effect.
     #[error("the upstream cannot be reached: {0}")]
     Unreachable(String),
+    /// Nothing was sent, and a later try may be.
+    #[error("the call was not sent: {0}")]
+    NotSent(String),
+    /// The call is none that the upstream may be sent.
+    #[error("the call may not be relayed")]
+    Refused,
     /// The upstream did not answer in time.
     #[error("the upstream did not answer in time")]
     TimedOut,
@@ -47,7 +54,7 @@ pub(crate) async fn relay(State(gateway): State<Arc<Gateway>>, request: Request)
 
 async fn forward(gateway: &Gateway, request: Request) -> Result<Response, ApiError> {
     let path = request.uri().path();
-    if !path.starts_with("/v1/") || path.starts_with("/v1/jobs") || path.split('/').any(|part| part == "..") {
+    if !path.starts_with("/v1/") || path.starts_with("/v1/jobs") || ambiguous(path) || barred(request.method(), path) {
         return Err(ApiError::no_such_url(path));
     }
     authenticate(gateway, request.headers()).await?;
@@ -55,6 +62,19 @@ async fn forward(gateway: &Gateway, request: Request) -> Result<Response, ApiErr
         return Err(ApiError::no_such_url(path));
     }
     send(gateway, request, own_key(gateway).await?.as_ref()).await
+}
+
+/// Whether the upstream could read a path as another than the one that was looked at here.
+pub(crate) fn ambiguous(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ["%2f", "%5c", "%25", "%2e", "\\", "//"].into_iter().any(|part| path.contains(part))
+        || path.split('/').any(|part| part == "." || part == "..")
+}
+
+/// Whether a call must not pass for one that is no job: a job's but for a slash, or one that shows what a proxy sends.
+fn barred(method: &Method, path: &str) -> bool {
+    let job = |endpoint: Endpoint| path.strip_suffix('/') == Some(endpoint.path());
+    matches!(*method, Method::TRACE | Method::CONNECT) || *method == Method::POST && Endpoint::ALL.into_iter().any(job)
 }
 
 /// The gateway's own key towards the first route's provider; none in passthrough mode, where the caller's goes on.
@@ -73,14 +93,17 @@ pub(crate) async fn send(
 ) -> Result<Response, ApiError> {
     let Some(relay) = &gateway.abilities.relay else { return Err(ApiError::no_such_url(request.uri().path())) };
     gateway.stats.relayed();
-    // Whether a POST took effect is unknown, so only the upstream may ask for its retry.
+    let path = request.uri().path().to_owned();
     relay.send(request, key).await.map_err(|error| {
         tracing::warn!(%error, "a relayed call failed");
-        let (status, code) = match error {
-            RelayError::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-            RelayError::Unreachable(_) => (StatusCode::BAD_GATEWAY, "upstream_unreachable"),
-        };
-        ApiError::new(status, code, "The upstream did not answer.")
+        let silent = |status, code| ApiError::new(status, code, "The upstream did not answer.");
+        match error {
+            // Whether a POST took effect is unknown, so only the upstream may ask for its retry.
+            RelayError::TimedOut => silent(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+            RelayError::Unreachable(_) => silent(StatusCode::BAD_GATEWAY, "upstream_unreachable"),
+            RelayError::NotSent(_) => silent(StatusCode::SERVICE_UNAVAILABLE, "upstream_unreachable").retry_after(1),
+            RelayError::Refused => ApiError::no_such_url(&path),
+        }
     })
 }
 
@@ -122,6 +145,16 @@ fn allowed(list: &[String], path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_two_could_read_differently_is_not_relayed() {
+        for path in ["/v1/a%2Fb", "/v1/%5cb", "/v1/%252e", "/v1/%2E%2e/files", "/v1/a\\b", "/v1//files", "/v1/../x"] {
+            assert!(ambiguous(path), "{path}");
+        }
+        assert!(!ambiguous("/v1/audio/a%20b.mp3") && !ambiguous("/v1/files/"));
+        assert!(barred(&Method::POST, "/v1/chat/completions/") && barred(&Method::TRACE, "/v1/audio"));
+        assert!(!barred(&Method::POST, "/v1/audio/") && !barred(&Method::GET, "/v1/responses/"));
+    }
 
     #[test]
     fn stored_things_are_never_relayed_among_tenants() {

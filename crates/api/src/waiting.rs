@@ -37,8 +37,10 @@ pub(crate) const HOPS: u32 = 18;
 pub(crate) enum Waited {
     /// The job has ended; its answer's body if it was at hand.
     Ended(State, Option<Bytes>),
-    /// Time is up, or the gateway is going down.
+    /// Time is up.
     Pending,
+    /// The gateway is going down.
+    Dismissed,
 }
 
 /// Waits as the caller chose and answers.
@@ -55,9 +57,9 @@ pub(crate) async fn respond(gateway: Arc<Gateway>, ticket: Ticket) -> Response {
             gateway.stats.answered(gateway.ports.clock.now_ms().saturating_sub(began_ms));
             Box::pin(answer::respond(&gateway, &job, &state, body)).await
         }
-        Waited::Pending if wait.respond_async => accepted_response(&job),
+        Waited::Pending | Waited::Dismissed if wait.respond_async => accepted_response(&job),
         Waited::Pending if gateway.rules.redirect && hold_ms > 0 => see_other(job.id, 1),
-        Waited::Pending => not_ready(&gateway, job.id),
+        Waited::Pending | Waited::Dismissed => not_ready(&gateway, job.id),
     }
 }
 
@@ -127,7 +129,7 @@ pub(crate) async fn wait_for(
         let nap = Duration::from_millis(left_ms.min(LOOK_MS));
         match tokio::time::timeout(nap, &mut ear.finished).await {
             Ok(Ok(finished)) => return Ok(Waited::Ended(finished.state, finished.body)),
-            Ok(Err(_)) => return Ok(Waited::Pending),
+            Ok(Err(_)) => return Ok(Waited::Dismissed),
             Err(_) => look_now = true,
         }
     }
@@ -204,6 +206,6 @@ pub(crate) async fn held_result(gateway: &Gateway, job: Job, wait: Wait, hop: u3
             Ok(answer::respond(gateway, &brief, &state, body).await)
         }
         Waited::Pending if gateway.rules.redirect && (1..HOPS).contains(&hop) => Ok(see_other(brief.id, hop + 1)),
-        Waited::Pending => Ok(not_ready(gateway, brief.id)),
+        Waited::Pending | Waited::Dismissed => Ok(not_ready(gateway, brief.id)),
     }
 }

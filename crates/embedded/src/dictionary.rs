@@ -1,6 +1,6 @@
 //! Texts that many rows share are stored once, and rows name them by number.
 //!
-//! A number is never given to another text: nothing is ever removed.
+//! A number is never given to another text. The names of a submission's objects go with its row; the others stay.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rand::TryRng;
@@ -46,6 +46,21 @@ impl Directory {
     pub(crate) fn create(&self) -> Result<(), OpenError> {
         for path in [self.0.clone(), self.objects(), self.incoming()] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|source| at(&path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the database's files readable by their owner only. SQLite gives its `-wal` and `-shm` the permissions of
+    /// the database, which is why that is made here if there is none.
+    pub(crate) fn seclude(&self) -> Result<(), OpenError> {
+        let database = self.database();
+        private().create(true).truncate(false).open(&database).map_err(|source| at(&database, source))?;
+        for name in ["offpeak.db", "offpeak.db-wal", "offpeak.db-shm"] {
+            let path = self.0.join(name);
+            match fs::set_permissions(&path, fs::Permissions::from_mode(0o600)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path, error)),
+                Ok(()) | Err(_) => {}
+            }
         }
         Ok(())
     }

@@ -74,6 +74,7 @@ impl Store {
         let directory = Directory::new(dir);
         directory.create()?;
         let lock = directory.lock()?;
+        directory.seclude()?;
         let mut connection = connect(&directory, options)?;
         let database = |source| OpenError::Database { path: directory.database(), source };
         refuse_newer(&directory, &connection)?;

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{self, StoreError, SubmissionSweep};
 use offpeak_core::submission::Submission;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use crate::error::Fault;
 use crate::readers::{Reader, Readers};
-use crate::writer::Writer;
+use crate::writer::{Session, Writer};
 
 /// The rows of submissions.
 pub struct Submissions {
@@ -68,9 +68,26 @@ impl SubmissionSweep for Submissions {
     }
 
     async fn delete(&self, id: SubmissionId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM submissions WHERE id = ?1 AND settled = 1";
-        self.writer.run(1, move |session| Ok(session.connection.execute(sql, [id.0]).map(drop)?)).await
+        self.writer.run(1, move |session| retire(session, id)).await
     }
+}
+
+/// Deletes a settled row and the names of its objects, unless a row of a job is old enough to name them.
+fn retire(session: &mut Session, id: SubmissionId) -> Result<(), Fault> {
+    let connection = &session.connection;
+    let mut delete =
+        connection.prepare_cached("DELETE FROM submissions WHERE id = ?1 AND settled = 1 RETURNING created_ms")?;
+    let Some(created_ms) = delete.query_row([id.0], |row| row.get::<_, i64>(0)).optional()? else { return Ok(()) };
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM names WHERE name >= ?1 AND name < ?1 || '~'
+         AND coalesce((SELECT created_ms FROM jobs ORDER BY seq LIMIT 1), ?2 + 1) > ?2",
+    )?;
+    for room in ["results", "sealed"] {
+        forget.execute(params![format!("{room}/{id}"), created_ms])?;
+    }
+    drop((delete, forget));
+    session.dictionary.forget();
+    Ok(())
 }
 
 /// The first version.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hyper::Method;
 use offpeak_tests::{Answer, Call, Gateway, Upstream, chat, hello};
 use serde_json::{Value, json};
 
@@ -139,6 +140,33 @@ async fn an_unknown_route_is_not_found() {
     for path in ["/", "/nope", "/v2/chat/completions", "/v1/jobs/job_x/y/z", "/v1/jobsters", "/v1/../stats"] {
         refused(&door.gateway.http.get(path).send().await, 404, "unknown_url");
     }
+    for path in [CHAT, "/v1/responses"] {
+        refused(&door.gateway.http.post(&format!("{path}/"), &hello()).send().await, 404, "unknown_url");
+    }
+    for path in ["/v1/models/a%2fb", "/v1/whatever/%2E%2E/x", "/v1//files", "/v1/a%5Cb"] {
+        refused(&door.gateway.http.get(path).send().await, 404, "unknown_url");
+    }
+    refused(&door.gateway.http.call(Method::TRACE, "/v1/whatever").send().await, 404, "unknown_url");
+    door.is_clean().await;
+}
+
+#[tokio::test]
+async fn a_body_of_too_many_fields_is_refused() {
+    let door = Door::open().await;
+    let fields = r#","field":0"#.repeat(1_100);
+    let body = format!(r#"{{"model":"gpt-4.1-mini","messages":[]{fields}}}"#);
+    refused(&door.body(body).send().await, 400, "invalid_json");
+    door.is_clean().await;
+}
+
+#[tokio::test]
+async fn a_web_page_is_refused_where_no_key_is_asked_for() {
+    let door = Door::open().await;
+    let http = &door.gateway.http;
+    refused(&door.post(&hello()).header("origin", "http://evil.example").send().await, 403, "foreign_origin");
+    for path in ["/v1/jobs", "/v1/models", "/v1/whatever", "/stats"] {
+        refused(&http.get(path).header("host", "rebound.example:8787").send().await, 403, "foreign_origin");
+    }
     door.is_clean().await;
 }
 
@@ -151,9 +179,10 @@ async fn a_wrong_key_is_refused() {
         refused(&http.post(CHAT, &hello()).header("authorization", value).send().await, 401, "invalid_api_key");
     }
     refused(&http.post(CHAT, &hello()).send().await, 401, "invalid_api_key");
-    for path in ["/v1/jobs", "/v1/models", "/v1/jobs/job_00000000000000000000000000000000"] {
+    for path in ["/v1/jobs", "/v1/models", "/v1/jobs/job_00000000000000000000000000000000", "/stats"] {
         refused(&http.get(path).send().await, 401, "invalid_api_key");
     }
+    let http = http.with_key(gateway.key_of("acme").await);
     assert_eq!(http.json("/stats").await["jobs"]["queued"].as_u64().unwrap_or(0), 0);
 }
 

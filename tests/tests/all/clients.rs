@@ -62,7 +62,7 @@ impl Shop {
 
     /// How often a caller was told that its answer is not ready.
     async fn not_ready(&self) -> u64 {
-        self.gateway.http.json("/stats").await["requests"]["not_ready"].as_u64().unwrap()
+        self.gateway.http.with_key(&self.key).json("/stats").await["requests"]["not_ready"].as_u64().unwrap()
     }
 }
 

@@ -80,6 +80,16 @@ async fn at_sigterm_held_callers_are_told_to_come_back_and_their_retry_is_answer
 }
 
 #[tokio::test]
+async fn at_sigterm_a_held_caller_is_not_sent_on_to_a_server_that_goes() {
+    let upstream = Upstream::with(Faults { stuck_batches: 1_000, ..Faults::default() }).await;
+    let mut gateway = Gateway::before(&upstream).config("[waiting]\nredirect = true").start().await;
+    let held = tokio::spawn(gateway.http.post(CHAT, &chat("why?")).send());
+    gateway.jobs_are(1, "packed").await;
+    gateway.stop().await;
+    assert_eq!(held.await.unwrap().error(503), "result_pending");
+}
+
+#[tokio::test]
 async fn an_idle_gateway_stops_quickly() {
     let upstream = Upstream::sound().await;
     let mut gateway = Gateway::before(&upstream).start().await;

@@ -52,6 +52,19 @@ async fn an_unknown_call_is_relayed_with_the_gateways_own_key() {
 }
 
 #[tokio::test]
+async fn calls_go_to_the_first_routes_provider_with_its_key() {
+    let (first, second) = (Recorder::answering("{}").await, Recorder::answering("{}").await);
+    let config = format!(
+        "[[provider]]\nname = \"second\"\nbase_url = \"{}\"\nkey_env = \"OPENAI_API_KEY\"\n[[route]]\nmodel = \"*\"\n\
+         provider = \"second\"",
+        second.url()
+    );
+    let gateway = Gateway::before_url(first.url()).config(&config).start().await;
+    assert_eq!(gateway.http.get("/v1/whatever").send().await.status, 200);
+    assert_eq!((first.calls("/v1/whatever").len(), second.calls("/v1/whatever").len()), (0, 1));
+}
+
+#[tokio::test]
 async fn both_bodies_of_a_relayed_call_are_streamed() {
     let upstream = Recorder::answering("{}").await;
     let gateway = Gateway::before_url(upstream.url()).start().await;
@@ -86,5 +99,6 @@ async fn an_upstream_that_is_gone_is_an_error_of_its_own() {
     let gone = format!("http://127.0.0.1:{}/v1", offpeak_tests::free_port());
     let gateway = Gateway::before_url(&gone).start().await;
     let answer = gateway.http.get("/v1/whatever").send().await;
-    assert_eq!(answer.error(502), "upstream_unreachable");
+    assert_eq!(answer.error(503), "upstream_unreachable");
+    assert_eq!((answer.header("retry-after"), answer.header("x-should-retry")), ("1", "true"));
 }

@@ -17,7 +17,7 @@ async fn health_readiness_and_counts_are_told() {
     Load::of(&http, "counted", 20).run().await.all_right(20);
     assert_eq!(http.get("/v1/whatever").send().await.status, 404);
     assert_eq!(http.post("/v1/embeddings", &json!({})).send().await.status, 400);
-    let stats = gateway.http.json("/stats").await;
+    let stats = http.json("/stats").await;
     assert_eq!((&stats["requests"]["accepted"], &stats["requests"]["answered"]), (&json!(20), &json!(20)), "{stats}");
     assert_eq!((&stats["requests"]["refused"], &stats["held"]), (&json!(1), &json!(0)), "{stats}");
     assert_eq!((&stats["jobs"]["done"], &stats["queues"]["soon"]["visible"]), (&json!(20), &json!(0)), "{stats}");

@@ -45,6 +45,17 @@ async fn without_the_option_there_is_no_usage_chunk() {
 }
 
 #[tokio::test]
+async fn a_stream_says_something_at_once_and_before_its_client_gives_up() {
+    let upstream = Upstream::slow(std::time::Duration::from_millis(1_500)).await;
+    let gateway = Gateway::before(&upstream).start().await;
+    let mut body = chat("why?");
+    body["stream"] = json!(true);
+    let call = gateway.http.post("/v1/chat/completions", &body).header("x-stainless-timeout", "1");
+    let text = call.send().await.text();
+    assert!(text.starts_with(":\n:\n:\n"), "{text}");
+}
+
+#[tokio::test]
 async fn a_completion_is_streamed() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).start().await;

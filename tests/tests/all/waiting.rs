@@ -91,6 +91,38 @@ async fn a_result_may_be_awaited() {
 }
 
 #[tokio::test]
+async fn a_result_fetched_beside_a_held_call_leaves_that_its_answer() {
+    let upstream = Upstream::slow(Duration::from_secs(1)).await;
+    let gateway = Gateway::before(&upstream).start().await;
+    for number in 0..4 {
+        let question = format!("q{number}");
+        let held = tokio::spawn(gateway.http.post(CHAT, &chat(&question)).send());
+        let page = offpeak_tests::until("a listed job", offpeak_tests::PATIENCE, async || {
+            let page = gateway.http.json("/v1/jobs").await;
+            (page["data"].as_array().unwrap().len() == number + 1).then_some(page)
+        })
+        .await;
+        let path = format!("/v1/jobs/{}/result", page["first_id"].as_str().unwrap());
+        gateway.http.get(&path).send().await.echoes(&question);
+        held.await.unwrap().echoes(&question);
+    }
+    assert_eq!(upstream.counts().lines_run, 4);
+}
+
+#[tokio::test]
+async fn a_head_of_a_result_does_not_take_it() {
+    let upstream = Upstream::slow(Duration::from_millis(500)).await;
+    let gateway = Gateway::before(&upstream).hold("0s").config("[waiting]\nnot_ready_status = 422").start().await;
+    let first = gateway.http.post(CHAT, &chat("why?")).send().await;
+    gateway.job_is(&gateway.http, first.job(), "done").await;
+    let path = format!("/v1/jobs/{}/result", first.job());
+    let head = gateway.http.call(hyper::Method::HEAD, &path).send().await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    let again = gateway.http.post(CHAT, &chat("why?")).send().await;
+    assert_eq!((again.status, again.job()), (200, first.job()));
+}
+
+#[tokio::test]
 async fn the_poll_idiom_repeats_a_request_until_it_is_no_longer_422() {
     let upstream = Upstream::slow(Duration::from_millis(600)).await;
     let config = "[waiting]\nnot_ready_status = 422\nretry_after = \"1s\"";

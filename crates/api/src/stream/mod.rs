@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use offpeak_core::endpoint::Endpoint;
 use serde_json::Value;
@@ -19,11 +19,15 @@ use serde_json::Value;
 use crate::answer::outcome;
 use crate::error::{ApiError, JOB};
 use crate::gateway::Gateway;
+use crate::headers::Wait;
 use crate::intake::Ticket;
 use crate::waiting::{Brief, Waited, answered, pending};
 
-/// Between two keep-alives: far below every client's limit on silence.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Between two keep-alives, milliseconds: far below every usual limit on silence.
+const KEEP_ALIVE_MS: u64 = 15_000;
+
+/// Between two keep-alives at least, milliseconds, however impatient the client.
+const BUSIEST_MS: u64 = 250;
 
 /// A comment line. No blank line follows: some clients count empty lines and give up.
 const COMMENT: Bytes = Bytes::from_static(b":\n");
@@ -61,15 +65,17 @@ type Finish = Pin<Box<dyn Future<Output = Bytes> + Send>>;
 /// Begins the stream at once; the job's answer ends it.
 pub(crate) fn respond(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Response {
     let id = ticket.accepted.job.id.text();
+    let nap = keep_alive(ticket.wait);
     let finish: Finish = Box::pin(finish(gateway, ticket, shape));
-    let pieces = stream::unfold(Some(finish), |state| async move {
+    let pieces = stream::unfold(Some(finish), move |state| async move {
         let mut finish = state?;
-        match tokio::time::timeout(KEEP_ALIVE, finish.as_mut()).await {
+        match tokio::time::timeout(nap, finish.as_mut()).await {
             Ok(events) => Some((Ok::<_, Infallible>(events), None)),
             Err(_) => Some((Ok(COMMENT), Some(finish))),
         }
     });
-    let mut response = Response::new(Body::from_stream(pieces));
+    let first = stream::once(std::future::ready(Ok(COMMENT)));
+    let mut response = Response::new(Body::from_stream(first.chain(pieces)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -77,6 +83,12 @@ pub(crate) fn respond(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Re
         headers.insert(JOB, id);
     }
     response
+}
+
+/// Twice as often as the client needs a byte.
+fn keep_alive(wait: Wait) -> Duration {
+    let needed_ms = wait.read_timeout_ms.map_or(KEEP_ALIVE_MS, |client_ms| client_ms / 2);
+    Duration::from_millis(needed_ms.clamp(BUSIEST_MS, KEEP_ALIVE_MS))
 }
 
 /// Waits for the answer, however long, and turns it into events.
@@ -90,7 +102,7 @@ async fn finish(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Bytes {
                 Err(error) => event(&error.body()),
             }
         }
-        Ok((job, Waited::Pending)) => event(&pending(&gateway, job.id).body()),
+        Ok((job, Waited::Pending | Waited::Dismissed)) => event(&pending(&gateway, job.id).body()),
         Err(error) => event(&error.body()),
     };
     Bytes::from(events)
@@ -110,4 +122,19 @@ fn rendered(shape: Shape, job: &Brief, status: u16, body: &Bytes) -> String {
 /// One server-sent event of one line of data.
 fn event(data: &str) -> String {
     format!("data: {data}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keep_alives_come_before_the_client_gives_up() {
+        for (read_timeout_ms, want_ms) in
+            [(None, 15_000), (Some(600_000), 15_000), (Some(4_000), 2_000), (Some(0), 250)]
+        {
+            let wait = Wait { read_timeout_ms, ..Wait::default() };
+            assert_eq!(keep_alive(wait).as_millis(), want_ms, "{read_timeout_ms:?}");
+        }
+    }
 }

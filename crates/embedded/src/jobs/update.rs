@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use offpeak_core::ids::JobId;
+use offpeak_core::ids::{JobId, RequestId};
 use offpeak_core::job::{BodyAt, Mark, State, Transition};
 use offpeak_core::ports::Written;
 use rusqlite::{Connection, ToSql, params};

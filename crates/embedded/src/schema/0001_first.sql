@@ -1,5 +1,5 @@
--- Texts that many rows share.
-CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+-- Texts that many rows share. A number is never given again: readers remember them.
+CREATE TABLE names (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE) STRICT;
 
 CREATE TABLE lanes (
     id INTEGER PRIMARY KEY,

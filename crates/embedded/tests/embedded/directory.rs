@@ -122,3 +122,19 @@ async fn a_row_that_this_version_cannot_read_is_corrupt() {
     let read = store.jobs().get(&[id(1)]).await;
     assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
 }
+
+#[tokio::test]
+async fn the_databases_files_are_their_owners_only_even_in_an_older_directory() {
+    let dir = Dir::new();
+    fs::create_dir(dir.path()).unwrap();
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+    for round in ["made", "tightened"] {
+        let store = dir.open();
+        store.jobs().get(&[id(1)]).await.unwrap();
+        for name in ["offpeak.db", "offpeak.db-wal", "offpeak.db-shm"] {
+            assert_eq!(mode(name), 0o600, "{name} {round}");
+        }
+        drop(store);
+        fs::set_permissions(dir.path().join("offpeak.db"), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}

@@ -7,6 +7,7 @@ mod credentials;
 mod directory;
 mod intake;
 mod jobs;
+mod names;
 mod objects;
 mod samples;
 mod shared;

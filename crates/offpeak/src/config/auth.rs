@@ -91,7 +91,13 @@ impl Auth {
         }
         let mut relay_allow = Vec::new();
         for prefix in section.texts("relay_allow", problems) {
-            relay_allow.extend(problems.read(Some(prefix), |text| relayed(text)).map(|prefix| prefix.value));
+            let Some(prefix) = problems.read(Some(prefix), |text| relayed(text)) else { continue };
+            if mode.value != Mode::Keys {
+                let what =
+                    format!("only mode \"keys\" has such a list; mode \"{}\" relays every path", mode.value.name());
+                problems.refuse(&prefix, what);
+            }
+            relay_allow.push(prefix.value);
         }
         section.finish(problems);
         Self { mode: mode.value, relay_allow }

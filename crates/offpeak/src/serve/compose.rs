@@ -12,7 +12,7 @@ use offpeak_embedded::{Options, Store, SystemClock, SystemRandom};
 use offpeak_providers::{openai, relay};
 
 use super::relay::UpstreamRelay;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Provider};
 
 /// Everything that runs.
 pub(super) struct Composed {

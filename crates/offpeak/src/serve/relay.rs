@@ -17,6 +17,8 @@ impl Relay for UpstreamRelay {
         match self.0.send(key, request).await {
             Ok(response) => Ok(response.map(Body::new)),
             Err(Upstream::TimedOut) => Err(RelayError::TimedOut),
+            Err(error @ (Upstream::Saturated | Upstream::Unreachable)) => Err(RelayError::NotSent(error.to_string())),
+            Err(Upstream::Path) => Err(RelayError::Refused),
             Err(error) => Err(RelayError::Unreachable(error.to_string())),
         }
     }

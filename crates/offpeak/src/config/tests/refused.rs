@@ -23,12 +23,16 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "offpeak.toml:2: mode: \"none\" is unknown; allowed: \"keys\", \"passthrough\", \"open\"",
     ),
     (
-        "[auth]\nrelay_allow = [\n'/v1/audio',\n'/v1/']",
+        "[auth]\nrelay_allow = [\n'/v1/audio',\n'/v1/']\nmode = 'keys'",
         "offpeak.toml:4: relay_allow: \"/v1/\" would show every caller what others have stored under /v1/assistants; allowed: prefixes apart from it, such as \"/v1/audio/\"",
     ),
     (
         "[auth]\nrelay_allow = ['audio']",
         "offpeak.toml:2: relay_allow: \"audio\" is not the beginning of a path; write one such as \"/v1/audio/\"",
+    ),
+    (
+        "[auth]\nrelay_allow = ['/v1/audio/']",
+        "offpeak.toml:2: relay_allow: only mode \"keys\" has such a list; mode \"open\" relays every path",
     ),
     ("[auth]\nrelay_allow = '/v1/audio'", "offpeak.toml:2: relay_allow: expected a list of texts, found string"),
     ("[auth]\nrelay_allow = [1]", "offpeak.toml:2: relay_allow: expected a list of texts, found integer"),
