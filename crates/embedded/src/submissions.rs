@@ -31,7 +31,7 @@ impl ports::Submissions for Submissions {
         let row = Row::of(submission, FIRST)?;
         let sql = "INSERT INTO submissions (id, version, settled, created_ms, doc) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT DO NOTHING";
-        let work = move |session: &mut crate::writer::Session| {
+        let work = move |session: &mut Session| {
             let mut statement = session.connection.prepare_cached(sql)?;
             statement.execute(params![row.id, FIRST, row.settled, row.created_ms, row.doc])?;
             Ok(())
@@ -48,7 +48,7 @@ impl ports::Submissions for Submissions {
         let row = Row::of(submission, version.saturating_add(1))?;
         let sql = "UPDATE submissions SET version = version + 1, settled = ?3, created_ms = ?4, doc = ?5
                    WHERE id = ?1 AND version = ?2";
-        let work = move |session: &mut crate::writer::Session| {
+        let work = move |session: &mut Session| {
             let mut statement = session.connection.prepare_cached(sql)?;
             let rows = statement.execute(params![row.id, version, row.settled, row.created_ms, row.doc])?;
             Ok(rows == 1)

@@ -69,7 +69,9 @@ impl Refused {
     pub const fn param(&self) -> Option<&'static str> {
         match self {
             Self::Twice(field) | Self::Missing(field) | Self::Invalid { field, .. } => Some(field),
-            Self::Empty | Self::NotUtf8 | Self::NotJson { .. } | Self::NotObject | Self::TooDeep | Self::TooMany => None,
+            Self::Empty | Self::NotUtf8 | Self::NotJson { .. } | Self::NotObject | Self::TooDeep | Self::TooMany => {
+                None
+            }
         }
     }
 }

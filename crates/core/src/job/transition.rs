@@ -95,7 +95,10 @@ impl Mark {
             Self::Resent(from) if job.joins.resends == from => job.joins.resends = from + 1,
             Self::CancelWish if job.submission().is_some() => job.cancel_wished = true,
             Self::HandOut(handed)
-                if job.joins.handed.is_none_or(|before| [handed.request, RequestId::BY_ID].contains(&before.request))
+                if job
+                    .joins
+                    .handed
+                    .is_none_or(|before| [handed.request, RequestId::BY_ID].contains(&before.request))
                     || crate::faults::planted(crate::faults::Fault::HandOutUnconditionally) =>
             {
                 job.joins.handed = Some(handed);
