@@ -150,9 +150,16 @@ pub(super) async fn find(
     may_conclude: bool,
 ) -> Result<Then, StoreError> {
     let marker = marker(advancing, &creating.file, creating.since_ms);
-    let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return Ok(advancing.rest()) };
     let now_ms = advancing.ports.clock.now_ms();
     let timing = advancing.timing();
+    let found = match advancing.backend.find(advancing.key, marker).await {
+        Ok(found) => found,
+        Err(_) if now_ms >= hopeless_ms(advancing) => return advancing.take(Event::End(forsaken(creating))).await,
+        Err(error) => {
+            advancing.failed("list", &error);
+            return Ok(advancing.rest());
+        }
+    };
     if let Some(first) = found.first() {
         if planted(Fault::TwinsBeforeAdoption) {
             for twin in &found[1..] {
@@ -185,6 +192,19 @@ pub(super) async fn find(
             intend(advancing, again, None).await
         }
     }
+}
+
+/// From when on an unclear create is not looked for any more: its batch, if there is one, has ended, and so has the time
+/// of its jobs.
+fn hopeless_ms(advancing: &Advancing<'_>) -> u64 {
+    let deadline_ms = advancing.row.sealed.as_ref().map_or(0, |sealed| sealed.deadline_ms);
+    let timing = advancing.timing();
+    deadline_ms.saturating_add(timing.window_ms).saturating_add(timing.margin_ms.saturating_mul(2))
+}
+
+/// Nothing is known of its batch, and nothing of it runs again.
+fn forsaken(creating: &Creating) -> Ending {
+    Ending::Batch { files: Vec::new(), input: creating.file.clone(), lines: None, forsaken: true }
 }
 
 /// Cancels every batch that bears the marker but is not the adopted one.
