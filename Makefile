@@ -12,7 +12,7 @@ BENCH ?=
 # Seconds for each fuzz target in make test-long.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test prerequisites clients format-check lint document deny tests crash bench test-long fuzz demo image fmt
+.PHONY: help test prerequisites clients emulator template format-check lint document deny tests crash bench test-long fuzz demo image fmt
 
 help:
 	@echo "make test        everything that a change must pass"
@@ -21,11 +21,12 @@ help:
 	@echo "make bench       what the gateway answers, costs and holds on this machine"
 	@echo "make demo        Offpeak at work against a simulated provider"
 	@echo "make image       the container image offpeak"
+	@echo "make template    check the SAM application's templates"
 	@echo "make fmt         format the code"
 
 # In this order also under make -j: each step uses the cores by itself.
 test:
-	@for step in prerequisites format-check lint document deny clients tests; do \
+	@for step in prerequisites format-check lint document deny emulator template clients tests; do \
 	  echo "== $$step"; $(MAKE) --no-print-directory $$step || exit 1; \
 	done
 
@@ -54,6 +55,15 @@ deny:
 # The SDKs that the tests call Offpeak with; nothing to do where they are installed.
 clients:
 	@tools/clients.sh
+
+# What builds the SAM application, and the emulator that the tests deploy it into; nothing to do where they are installed.
+emulator:
+	@tools/aws.sh
+
+# Neither calls AWS. The region only tells which resources there are; any would do.
+template: emulator
+	@SAM_CLI_TELEMETRY=0 .tools/aws/bin/sam validate --lint --region us-east-1
+	@.tools/aws/bin/cfn-lint --non-zero-exit-code informational template.yaml infra/*.yaml && echo "cfn-lint: no findings"
 
 # The crash world is among the tests of crates/testkit. Of what passing tests print only its counts are shown.
 tests:

@@ -41,6 +41,7 @@ needs() {
 rustup="Install rustup (https://rustup.rs); it reads rust-toolchain.toml by itself."
 needs 1.94.1 cargo "$rustup" cargo --version
 needs 1.94.1 rustc "$rustup" rustc --version
+needs 1.25 rustup "https://rustup.rs; functions for arm64 are built with a target that it installs." rustup --version
 
 python=$(command -v python3.11 || echo python3)
 needs 3.11 Python "Debian, Ubuntu: apt-get install python3.11 python3.11-venv; macOS: brew install python@3.11." "$python" --version

@@ -73,9 +73,14 @@ fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
         max_body_bytes: 1 << 20,
         deadline_ms: 3_600_000,
         relay_allow: Vec::new(),
+        look_ms: 30_000,
+        stream_hold_ms: None,
+        response_bytes: None,
+        relay_bytes: None,
+        relay_ms: None,
     };
-    let abilities =
-        Abilities { index: Some(Arc::new(fakes.jobs.clone())), sweep: Some(Arc::new(fakes.jobs.clone())), relay: None };
+    let (index, walk) = (Some(Arc::new(fakes.jobs.clone()) as Arc<_>), Some(Arc::new(fakes.jobs.clone()) as Arc<_>));
+    let abilities = Abilities { index, walk, relay: None, share: None };
     let routes = Routes(vec![route("small*", Some("large")), route("*", None)]);
     let auth = (Auth::Open, Arc::new(fakes.keys.clone()) as Arc<_>);
     router(Arc::new(Gateway::new(ports, waiters, auth, routes, rules, abilities)))

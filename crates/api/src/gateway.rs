@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use offpeak_core::ports::{JobIndex, JobSweep, Keys, Ports};
+use offpeak_core::ports::{JobIndex, JobWalk, Keys, Ports, Share};
 use tokio::sync::Semaphore;
 
 use crate::caller::Auth;
@@ -51,6 +51,17 @@ pub struct Rules {
     pub deadline_ms: u64,
     /// Path prefixes that are relayed in `keys` mode.
     pub relay_allow: Vec<String>,
+    /// How often a held call looks at its row, milliseconds: a wake may be missed.
+    pub look_ms: u64,
+    /// How long a stream is kept open for its answer, milliseconds; `None`: as long as it takes; 0: not at all, and
+    /// `stream: true` is held and answered like any other call.
+    pub stream_hold_ms: Option<u64>,
+    /// The largest answer to a job, bytes, where something before this gateway would cut a larger one.
+    pub response_bytes: Option<u64>,
+    /// The largest answer to a relayed call, bytes.
+    pub relay_bytes: Option<u64>,
+    /// For the answer to a relayed call, milliseconds: all of it where `relay_bytes` is set, its head otherwise.
+    pub relay_ms: Option<u64>,
 }
 
 /// What some stores can and others cannot.
@@ -59,9 +70,11 @@ pub struct Abilities {
     /// Listing a tenant's jobs.
     pub index: Option<Arc<dyn JobIndex>>,
     /// Counting all jobs.
-    pub sweep: Option<Arc<dyn JobSweep>>,
+    pub walk: Option<Arc<dyn JobWalk>>,
     /// Relaying calls that are no jobs.
     pub relay: Option<Arc<dyn Relay>>,
+    /// Giving an answer larger than a response may be by a URL.
+    pub share: Option<Arc<dyn Share>>,
 }
 
 impl fmt::Debug for Abilities {

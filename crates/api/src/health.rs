@@ -31,8 +31,8 @@ pub(crate) async fn ready(State(gateway): State<Arc<Gateway>>) -> Result<&'stati
 pub(crate) async fn stats(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     authenticate(&gateway, &headers).await?;
     let mut jobs = BTreeMap::new();
-    if let Some(sweep) = &gateway.abilities.sweep {
-        jobs.extend(sweep.counts().await?.into_iter().map(|(kind, count)| (kind.name(), count)));
+    if let Some(walk) = &gateway.abilities.walk {
+        jobs.extend(walk.counts().await?.into_iter().map(|(kind, count)| (kind.name(), count)));
     }
     let mut submissions: BTreeMap<&str, u64> = BTreeMap::new();
     for id in gateway.ports.submissions.open().await? {

@@ -51,8 +51,8 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, endpoint: Endpoi
     };
     gateway.stats.accepted();
     match ticket.stream {
-        Some(shape) => stream::respond(gateway, ticket, shape),
-        None => waiting::respond(gateway, ticket).await,
+        Some(shape) if gateway.rules.stream_hold_ms != Some(0) => stream::respond(gateway, ticket, shape),
+        Some(_) | None => waiting::respond(gateway, ticket).await,
     }
 }
 

@@ -1,12 +1,14 @@
 //! Calls that are no jobs go to the upstream as they are, as far as the mode allows (DESIGN, Faces).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ports::StoreError;
 use secrecy::SecretString;
@@ -94,17 +96,59 @@ pub(crate) async fn send(
     let Some(relay) = &gateway.abilities.relay else { return Err(ApiError::no_such_url(request.uri().path())) };
     gateway.stats.relayed();
     let path = request.uri().path().to_owned();
-    relay.send(request, key).await.map_err(|error| {
-        tracing::warn!(%error, "a relayed call failed");
-        let silent = |status, code| ApiError::new(status, code, "The upstream did not answer.");
-        match error {
-            // Whether a POST took effect is unknown, so only the upstream may ask for its retry.
-            RelayError::TimedOut => silent(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-            RelayError::Unreachable(_) => silent(StatusCode::BAD_GATEWAY, "upstream_unreachable"),
-            RelayError::NotSent(_) => silent(StatusCode::SERVICE_UNAVAILABLE, "upstream_unreachable").retry_after(1),
-            RelayError::Refused => ApiError::no_such_url(&path),
+    let answer = async {
+        let response = relay.send(request, key).await.map_err(|error| silent(&error, &path))?;
+        match gateway.rules.relay_bytes {
+            Some(limit) => within(response, limit).await,
+            None => Ok(response),
         }
-    })
+    };
+    let Some(relay_ms) = gateway.rules.relay_ms else { return answer.await };
+    tokio::time::timeout(Duration::from_millis(relay_ms), answer).await.unwrap_or_else(|_| Err(too_slow(relay_ms)))
+}
+
+fn silent(error: &RelayError, path: &str) -> ApiError {
+    tracing::warn!(%error, "a relayed call failed");
+    let silent = |status, code| ApiError::new(status, code, "The upstream did not answer.");
+    match error {
+        // Whether a POST took effect is unknown, so only the upstream may ask for its retry.
+        RelayError::TimedOut => silent(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+        RelayError::Unreachable(_) => silent(StatusCode::BAD_GATEWAY, "upstream_unreachable"),
+        RelayError::NotSent(_) => silent(StatusCode::SERVICE_UNAVAILABLE, "upstream_unreachable").retry_after(1),
+        RelayError::Refused => ApiError::no_such_url(path),
+    }
+}
+
+fn too_slow(relay_ms: u64) -> ApiError {
+    tracing::warn!(relay_ms, "a relayed call took too long");
+    let seconds = Duration::from_millis(relay_ms).as_secs_f64();
+    let message =
+        format!("The upstream's answer did not arrive within the {seconds} s that this gateway waits for it.");
+    ApiError::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
+}
+
+/// The response if its body is no larger than `limit` bytes: read to its end, so that none is given in part.
+async fn within(response: Response, limit: u64) -> Result<Response, ApiError> {
+    let too_large = || {
+        let message = format!(
+            "The upstream's answer is larger than {limit} bytes, the most that this gateway can relay; ask the upstream \
+             for it directly, or in parts."
+        );
+        ApiError::new(StatusCode::BAD_GATEWAY, "response_too_large", message)
+    };
+    let (parts, body) = response.into_parts();
+    if body.size_hint().lower() > limit {
+        return Err(too_large());
+    }
+    match Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect().await {
+        Ok(whole) => Ok(Response::from_parts(parts, Body::from(whole.to_bytes()))),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => {
+            tracing::warn!(%error, "a relayed answer was cut off");
+            let message = "The upstream's answer was cut off.";
+            Err(ApiError::new(StatusCode::BAD_GATEWAY, "upstream_unreachable", message))
+        }
+    }
 }
 
 /// Asks the upstream for a resource on the gateway's own behalf.

@@ -20,9 +20,7 @@ use crate::gateway::Gateway;
 use crate::headers::Wait;
 use crate::intake::Ticket;
 use crate::jobs;
-
-/// A waker may be missed (another process, a lost hint), so a held call looks at its row this often.
-const LOOK_MS: u64 = 30_000;
+use crate::stream;
 
 /// A held call ends so long before its client would give up.
 const MARGIN_MS: u64 = 5_000;
@@ -47,7 +45,7 @@ pub(crate) enum Waited {
 pub(crate) async fn respond(gateway: Arc<Gateway>, ticket: Ticket) -> Response {
     let hold_ms = hold_ms(&gateway, ticket.wait);
     let until_ms = ticket.began_ms + hold_ms;
-    let Ticket { asked, call, accepted, wait, began_ms, .. } = ticket;
+    let Ticket { asked, call, accepted, wait, stream, began_ms } = ticket;
     let (job, waited) = match answered(&gateway, asked, call, accepted, until_ms).await {
         Ok(done) => done,
         Err(error) => return error.into_response(),
@@ -55,10 +53,13 @@ pub(crate) async fn respond(gateway: Arc<Gateway>, ticket: Ticket) -> Response {
     match waited {
         Waited::Ended(state, body) => {
             gateway.stats.answered(gateway.ports.clock.now_ms().saturating_sub(began_ms));
-            Box::pin(answer::respond(&gateway, &job, &state, body)).await
+            match stream {
+                Some(shape) => Box::pin(stream::whole(&gateway, &job, (&state, body), shape)).await,
+                None => Box::pin(answer::respond(&gateway, &job, &state, body)).await,
+            }
         }
         Waited::Pending | Waited::Dismissed if wait.respond_async => accepted_response(&job),
-        Waited::Pending if gateway.rules.redirect && hold_ms > 0 => see_other(job.id, 1),
+        Waited::Pending if gateway.rules.redirect && hold_ms > 0 && stream.is_none() => see_other(job.id, 1),
         Waited::Pending | Waited::Dismissed => not_ready(&gateway, job.id),
     }
 }
@@ -126,7 +127,7 @@ pub(crate) async fn wait_for(
         if left_ms == 0 {
             return Ok(Waited::Pending);
         }
-        let nap = Duration::from_millis(left_ms.min(LOOK_MS));
+        let nap = Duration::from_millis(left_ms.min(gateway.rules.look_ms));
         match tokio::time::timeout(nap, &mut ear.finished).await {
             Ok(Ok(finished)) => return Ok(Waited::Ended(finished.state, finished.body)),
             Ok(Err(_)) => return Ok(Waited::Dismissed),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use offpeak_core::ids::{JobId, SubmissionId, TenantId};
 use offpeak_core::job::{Job, Mark, StateKind, Transition};
 use offpeak_core::ports::{
-    Created, Depth, Intake, JobIndex, JobSweep, Jobs, Message, Page, Receipt, Received, StoreError, SubmissionSweep,
+    Created, Depth, Intake, JobIndex, JobWalk, Jobs, Message, Page, Receipt, Received, StoreError, SubmissionWalk,
     Submissions, Usage, UsageRow, Written,
 };
 use offpeak_core::submission::Submission;
@@ -120,15 +120,7 @@ impl JobIndex for Snapshot {
 }
 
 #[async_trait]
-impl JobSweep for Snapshot {
-    async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.read(move |reader| jobs::overdue(reader, now_ms, after, limit)).await
-    }
-
-    async fn retire(&self, _: u64, _: usize) -> Result<usize, StoreError> {
-        refused()
-    }
-
+impl JobWalk for Snapshot {
     async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError> {
         self.read(jobs::counts).await
     }
@@ -158,13 +150,9 @@ impl Submissions for Snapshot {
 }
 
 #[async_trait]
-impl SubmissionSweep for Snapshot {
+impl SubmissionWalk for Snapshot {
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
         self.read(move |reader| submissions::scan(reader, after, limit)).await
-    }
-
-    async fn delete(&self, _: SubmissionId) -> Result<(), StoreError> {
-        refused()
     }
 }
 

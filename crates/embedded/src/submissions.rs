@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use offpeak_core::ids::SubmissionId;
-use offpeak_core::ports::{self, StoreError, SubmissionSweep};
+use offpeak_core::ports::{self, StoreError, SubmissionSweep, SubmissionWalk};
 use offpeak_core::submission::Submission;
 use rusqlite::{OptionalExtension, params};
 
@@ -62,11 +62,14 @@ impl ports::Submissions for Submissions {
 }
 
 #[async_trait]
-impl SubmissionSweep for Submissions {
+impl SubmissionWalk for Submissions {
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
         self.readers.scan(move |reader| scan(reader, after, limit)).await
     }
+}
 
+#[async_trait]
+impl SubmissionSweep for Submissions {
     async fn delete(&self, id: SubmissionId) -> Result<(), StoreError> {
         self.writer.run(1, move |session| retire(session, id)).await
     }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{commands, config, demo, telemetry};
+use offpeak_config as config;
+
+use crate::{commands, demo, telemetry};
 
 /// LLM requests that can wait, at half the price.
 #[derive(Debug, Parser)]
@@ -64,7 +66,13 @@ pub(crate) enum Keys {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Configuration {
     /// Print the effective settings, or everything that is wrong with them
-    Check(config::Flags),
+    Check {
+        #[command(flatten)]
+        flags: config::Flags,
+        /// As the parameter `config` of a stack on AWS, whose classes are soon and nightly; keys are not asked for
+        #[arg(long)]
+        deployment: bool,
+    },
 }
 
 /// Which data directory.

@@ -2,7 +2,6 @@
 
 mod cli;
 mod commands;
-mod config;
 mod demo;
 mod output;
 mod serve;
@@ -11,9 +10,9 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use offpeak_config::Config;
 
 use cli::{Cli, Command, Configuration};
-use config::Config;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -34,6 +33,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(keys) => commands::keys::run(keys),
         Command::Status(status) => commands::status::run(&status),
         Command::Audit(dir) => commands::audit::run(&dir.path),
-        Command::Config(Configuration::Check(flags)) => commands::config_check::run(&flags),
+        Command::Config(Configuration::Check { flags, deployment }) => commands::config_check::run(&flags, deployment),
     }
 }

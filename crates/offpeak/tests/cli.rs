@@ -173,6 +173,24 @@ fn a_wrong_configuration_is_refused_whole() {
 }
 
 #[test]
+fn a_file_is_checked_as_a_deployment_would_read_it() {
+    let scratch = Scratch::new();
+    let path = scratch.path("stack.toml");
+    let check = || run(&["config", "check", "--deployment", "--config", &path]);
+    std::fs::write(&path, "[waiting]\nhold = \"20s\"\n").unwrap();
+    let text = stdout(&check());
+    assert!(text.starts_with("ok\n") && text.contains("name = \"nightly\"\nat = \"01:00\""), "{text}");
+    assert!(text.contains("mode = \"keys\"") && !text.contains("data_dir"), "{text}");
+    std::fs::write(&path, "[waiting]\nhold = \"26s\"\n[server]\nlisten = \"127.0.0.1:1\"\n").unwrap();
+    let output = check();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    let starts = [format!("{path}:2: hold: "), format!("{path}:4: listen: only on a machine")];
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().zip(&starts).all(|(line, start)| line.starts_with(start)), "{text}");
+}
+
+#[test]
 fn a_key_is_the_only_long_word_and_is_stored_nowhere() {
     let scratch = Scratch::new();
     let dir = scratch.path("data");

@@ -6,6 +6,7 @@
 pub mod chaos;
 pub mod conformance;
 pub mod crash;
+pub mod emulator;
 pub mod fakes;
 pub mod provider;
 pub mod samples;

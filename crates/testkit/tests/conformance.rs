@@ -38,6 +38,17 @@ mod job_sweep {
     offpeak_testkit::job_sweep_conformance!(fake);
 }
 
+mod job_walk {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Jobs>, Arc<dyn ports::JobWalk>, ()) {
+        let jobs = fakes::Jobs::default();
+        (Arc::new(jobs.clone()), Arc::new(jobs), ())
+    }
+
+    offpeak_testkit::job_walk_conformance!(fake);
+}
+
 mod submissions {
     use super::{Arc, fakes, ports};
 
@@ -57,6 +68,17 @@ mod submission_sweep {
     }
 
     offpeak_testkit::submission_sweep_conformance!(fake);
+}
+
+mod submission_walk {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Submissions>, Arc<dyn ports::SubmissionWalk>, ()) {
+        let submissions = fakes::Submissions::default();
+        (Arc::new(submissions.clone()), Arc::new(submissions), ())
+    }
+
+    offpeak_testkit::submission_walk_conformance!(fake);
 }
 
 mod classes {
@@ -99,6 +121,17 @@ mod objects {
     }
 
     offpeak_testkit::objects_conformance!(fake);
+}
+
+mod share {
+    use super::{Arc, TokioClock, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Objects>, Arc<dyn ports::Share>, ()) {
+        let objects = fakes::Objects::new(Arc::new(TokioClock::default()));
+        (Arc::new(objects.clone()), Arc::new(objects), ())
+    }
+
+    offpeak_testkit::share_conformance!(fake);
 }
 
 mod usage {

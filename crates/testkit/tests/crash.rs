@@ -59,17 +59,17 @@ fn a_seed_is_one_run() {
 const HINTS: &[(Fault, u64)] = &[
     (Fault::ReclaimWithoutAbandoning, 37),
     (Fault::CancelPacked, 2),
-    (Fault::DepartEarly, 3),
+    (Fault::DepartEarly, 7),
     (Fault::FailedLeft, 9),
     (Fault::TruncatedBelieved, 6),
     (Fault::RequeueWithoutResend, 20),
-    (Fault::NoGrace, 5),
+    (Fault::NoGrace, 8),
     (Fault::SweepPacked, 15),
-    (Fault::HandOutUnconditionally, 34),
-    (Fault::HandOutUnmarked, 4),
-    (Fault::LeaseUnconditional, 2),
+    (Fault::HandOutUnconditionally, 64),
+    (Fault::HandOutUnmarked, 12),
+    (Fault::LeaseUnconditional, 11),
     (Fault::PointerLost, 1),
-    (Fault::SealUnconditional, 15),
+    (Fault::SealUnconditional, 21),
     (Fault::AcknowledgeEarly, 13),
 ];
 

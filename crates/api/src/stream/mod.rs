@@ -1,4 +1,7 @@
 //! `stream: true`: keep-alive comments while the job waits, then the finished answer as ordinary chunks.
+//!
+//! Where nothing can be kept open for long, the stream is told whole once the answer is there ([`whole`]), or ends with
+//! an error that says to come back.
 
 mod chunks;
 mod responses;
@@ -9,14 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use offpeak_core::endpoint::Endpoint;
+use offpeak_core::job::{Answer, State};
 use serde_json::Value;
 
-use crate::answer::outcome;
+use crate::answer::{outcome, provider_response, too_large};
 use crate::error::{ApiError, JOB};
 use crate::gateway::Gateway;
 use crate::headers::Wait;
@@ -75,11 +80,32 @@ pub(crate) fn respond(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Re
         }
     });
     let first = stream::once(std::future::ready(Ok(COMMENT)));
-    let mut response = Response::new(Body::from_stream(first.chain(pieces)));
+    event_stream(Body::from_stream(first.chain(pieces)), &id)
+}
+
+/// The finished answer as a stream that is told at once; what is no answer keeps its own status.
+pub(crate) async fn whole(
+    gateway: &Gateway,
+    job: &Brief,
+    (state, body): (&State, Option<Bytes>),
+    shape: Shape,
+) -> Response {
+    match outcome(gateway, job, state, body).await {
+        Ok((answer, body)) if answer.status >= 400 => provider_response(job, &answer, body),
+        Ok((answer, body)) => match rendered(gateway, job, &answer, &body, shape) {
+            Ok(events) => event_stream(Body::from(events), &job.id.text()),
+            Err(error) => error.into_response(),
+        },
+        Err(error) => error.into_response(),
+    }
+}
+
+fn event_stream(body: Body, job: &str) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(job) {
         headers.insert(JOB, id);
     }
     response
@@ -91,16 +117,18 @@ fn keep_alive(wait: Wait) -> Duration {
     Duration::from_millis(needed_ms.clamp(BUSIEST_MS, KEEP_ALIVE_MS))
 }
 
-/// Waits for the answer, however long, and turns it into events.
+/// Waits for the answer as long as a stream may, and turns it into events.
 async fn finish(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Bytes {
     let Ticket { asked, call, accepted, began_ms, .. } = ticket;
-    let events = match answered(&gateway, asked, call, accepted, u64::MAX).await {
+    let until_ms = gateway.rules.stream_hold_ms.map_or(u64::MAX, |hold_ms| began_ms.saturating_add(hold_ms));
+    let events = match answered(&gateway, asked, call, accepted, until_ms).await {
         Ok((job, Waited::Ended(state, body))) => {
             gateway.stats.answered(gateway.ports.clock.now_ms().saturating_sub(began_ms));
-            match outcome(&gateway, &job, &state, body).await {
-                Ok((answer, body)) => rendered(shape, &job, answer.status, &body),
-                Err(error) => event(&error.body()),
-            }
+            let events = match outcome(&gateway, &job, &state, body).await {
+                Ok((answer, body)) => rendered(&gateway, &job, &answer, &body, shape),
+                Err(error) => Err(error),
+            };
+            events.unwrap_or_else(|error| event(&error.body()))
         }
         Ok((job, Waited::Pending | Waited::Dismissed)) => event(&pending(&gateway, job.id).body()),
         Err(error) => event(&error.body()),
@@ -108,15 +136,19 @@ async fn finish(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Bytes {
     Bytes::from(events)
 }
 
-fn rendered(shape: Shape, job: &Brief, status: u16, body: &Bytes) -> String {
-    match serde_json::from_slice::<Value>(body) {
+/// The answer's events, or the provider's own error as one.
+fn rendered(gateway: &Gateway, job: &Brief, answer: &Answer, body: &Bytes, shape: Shape) -> Result<String, ApiError> {
+    let status = answer.status;
+    let events = match serde_json::from_slice::<Value>(body) {
         Ok(answer) if status < 400 => shape.events(&answer),
         Ok(Value::Object(error)) if error.contains_key("error") => event(&Value::Object(error).to_string()),
         Ok(_) | Err(_) => {
             let message = format!("The provider answered {status} with a body that is no error of its own.");
-            event(&ApiError::new(http::StatusCode::BAD_GATEWAY, "upstream_error", message).about(job.id).body())
+            return Err(ApiError::new(StatusCode::BAD_GATEWAY, "upstream_error", message).about(job.id));
         }
-    }
+    };
+    too_large(gateway, job, answer, events.len() as u64)?;
+    Ok(events)
 }
 
 /// One server-sent event of one line of data.

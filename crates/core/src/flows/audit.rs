@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manifest;
 use crate::ids::{JobId, ObjectName, SubmissionId};
 use crate::job::{Job, State};
-use crate::ports::{JobSweep, Objects, Ports, StoreError};
+use crate::ports::{JobWalk, Objects, Ports, StoreError};
 use crate::submission::State as SubmissionState;
 use crate::submission::manifest::Manifest;
 
@@ -40,12 +40,12 @@ pub struct Violation {
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn audit(ports: &Ports, sweep: &dyn JobSweep, messages: &BTreeSet<JobId>) -> Result<Report, StoreError> {
+pub async fn audit(ports: &Ports, walk: &dyn JobWalk, messages: &BTreeSet<JobId>) -> Result<Report, StoreError> {
     let mut audit = Audit { ports, messages, lengths: BTreeMap::new(), manifests: BTreeMap::new() };
     let mut report = Report::default();
     let mut after = None;
     loop {
-        let rows = sweep.scan(after, ROWS).await?;
+        let rows = walk.scan(after, ROWS).await?;
         let Some(last) = rows.last() else { return Ok(report) };
         after = Some(last.id);
         for job in rows {

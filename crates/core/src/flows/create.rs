@@ -17,6 +17,9 @@ use crate::submission::{Creating, Ending, Event, Placed, State, Submission};
 /// How far the provider's clock may be behind ours: batches so much older than the intent are looked at too.
 const CLOCKS_MS: u64 = 600_000;
 
+/// A create that is still unclear so long after its deadline is told to operators at every look.
+const STUCK_MS: u64 = 900_000;
+
 /// Stores the intent, then calls. `uploaded` is a file of this advancer's own, deleted if somebody was faster.
 pub(super) async fn begin(
     advancing: &Advancing<'_>,
@@ -94,11 +97,14 @@ async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateRep
         CreateReply::Throttled { retry_after_ms } => {
             advancing.postpone(retry_after_ms, Some(creating.file.clone())).await
         }
-        CreateReply::Unclear => {
-            tracing::warn!(submission = %advancing.row.id, "whether its batch was created is unclear");
-            Ok(advancing.rest())
-        }
+        CreateReply::Unclear => Ok(unclear(advancing)),
     }
+}
+
+/// The listings that follow tell.
+fn unclear(advancing: &Advancing<'_>) -> Then {
+    tracing::warn!(submission = %advancing.row.id, "whether its batch was created is unclear");
+    advancing.rest()
 }
 
 /// Adopts a batch by compare-and-set; if the row moved on meanwhile, decides by what it says now.
@@ -126,6 +132,7 @@ async fn place(
             State::Creating(_) if now.version != row.version => row = now,
             State::Submitted(other) | State::Cancelling(other, _) if other.batch != batch => {
                 // Adopted first, so this one is the twin. If the call is lost, the polls that follow find it.
+                twin(advancing, &batch);
                 let _ = advancing.backend.cancel(advancing.key, &batch).await;
                 return Ok(Then::Again);
             }
@@ -152,6 +159,10 @@ pub(super) async fn find(
     let marker = marker(advancing, &creating.file, creating.since_ms);
     let now_ms = advancing.ports.clock.now_ms();
     let timing = advancing.timing();
+    if now_ms >= creating.deadline_ms.saturating_add(STUCK_MS) {
+        // Alarms match these words: they stay as they are.
+        tracing::error!(submission = %advancing.row.id, attempt = creating.attempt, "stuck creating");
+    }
     let found = match advancing.backend.find(advancing.key, marker).await {
         Ok(found) => found,
         Err(_) if now_ms >= hopeless_ms(advancing) => return advancing.take(Event::End(forsaken(creating))).await,
@@ -213,9 +224,15 @@ pub(super) async fn cancel_twins(advancing: &Advancing<'_>, file: &FileId, adopt
     // What cannot be listed or cancelled now is found again at the next poll.
     let Ok(found) = advancing.backend.find(advancing.key, marker).await else { return };
     for twin in found.iter().filter(|batch| *batch != adopted) {
-        tracing::warn!(submission = %advancing.row.id, batch = %twin, "a twin batch was found and is cancelled");
+        self::twin(advancing, twin);
         let _ = advancing.backend.cancel(advancing.key, twin).await;
     }
+}
+
+/// Tells operators of a double submission. Alarms match the field and the words: they stay as they are.
+fn twin(advancing: &Advancing<'_>, batch: &BatchId) {
+    let submission = advancing.row.id;
+    tracing::error!(double_submission = true, %submission, %batch, "a twin batch was found and is cancelled");
 }
 
 /// How the batch is recognised whose create was first intended at `since_ms`, by our clock.

@@ -1,9 +1,11 @@
-//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit.
+//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; and what
+//! operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
 pub mod accept;
 pub mod advance;
+pub mod advance_all;
 pub mod audit;
 pub mod cancel;
 pub mod collect;
@@ -11,13 +13,19 @@ mod collect_download;
 mod create;
 pub mod hand_out;
 mod join;
+pub mod keys;
 mod lines;
 pub mod pack;
+mod pack_claim;
 mod pack_filling;
 mod pack_resolve;
+mod pack_source;
 mod settle;
+pub mod status;
 pub mod sweep;
 mod verdict;
+
+use std::collections::VecDeque;
 
 use crate::ids::{JobId, SubmissionId};
 use crate::ports::{Ports, StoreError};
@@ -36,30 +44,40 @@ async fn take(ports: &Ports, submission: &Submission, event: Event) -> Result<Op
 
 /// Tells operators of a step: the one place where a submission's way shows in the log.
 fn tell(before: &Submission, after: &Submission) {
-    let (id, from, to) = (before.id, before.state.kind().name(), after.state.kind().name());
     match &after.state {
         State::Open { .. } => {}
         State::Collecting { ending: Ending::Refused { refusal, .. }, downloads: 0, .. } => {
-            tracing::warn!(submission = %id, from, to, status = refusal.status, code = refusal.code, "refused");
+            warn(before, after, &format!("refused with {} {}", refusal.status, refusal.code));
         }
         State::Collecting { downloads, results: None, .. } if *downloads > 0 => {
-            tracing::warn!(submission = %id, from, to, downloads, "its results do not match its counts yet");
+            warn(before, after, &format!("after {downloads} downloads its results do not match its counts"));
         }
-        State::Waiting { until_ms, .. } => tracing::warn!(submission = %id, from, to, until_ms, "put off"),
+        State::Waiting { until_ms, .. } => warn(before, after, &format!("put off until {until_ms}")),
         State::Creating(creating) if creating.attempt > 1 || creating.absent_ms.is_some() => {
-            tracing::warn!(submission = %id, from, to, attempt = creating.attempt, "a create was unclear");
+            warn(before, after, &format!("create {} was unclear", creating.attempt));
         }
-        State::Submitted(placed) => {
-            tracing::info!(submission = %id, from, to, batch = %placed.batch, suspect = placed.suspect, "placed");
+        State::Submitted(placed) if placed.suspect => {
+            info(before, after, &format!("placed as {}, which may have twins", placed.batch));
         }
+        State::Submitted(placed) => info(before, after, &format!("placed as {}", placed.batch)),
         State::Abandoned
         | State::Sealed
         | State::Uploading
         | State::Creating(_)
         | State::Cancelling(..)
         | State::Collecting { .. }
-        | State::Done { .. } => tracing::info!(submission = %id, from, to, "moved"),
+        | State::Done { .. } => info(before, after, "moved"),
     }
+}
+
+fn warn(before: &Submission, after: &Submission, what: &str) {
+    let (from, to) = (before.state.kind().name(), after.state.kind().name());
+    tracing::warn!(submission = %before.id, from, to, "{what}");
+}
+
+fn info(before: &Submission, after: &Submission, what: &str) {
+    let (from, to) = (before.state.kind().name(), after.state.kind().name());
+    tracing::info!(submission = %before.id, from, to, "{what}");
 }
 
 /// The manifest of a sealed submission.
@@ -90,25 +108,27 @@ enum Holder {
     Listed,
 }
 
-/// The manifest read last: jobs that are met one after the other are mostly of one submission, and a manifest never
-/// changes.
+/// Manifests that are remembered at once.
+const REMEMBERED: usize = 4;
+
+/// The manifests read last: jobs that are met one after the other are mostly of few submissions, and neither a manifest
+/// nor being sealed ever changes.
 #[derive(Default)]
-struct Manifests(Option<(SubmissionId, Manifest)>);
+struct Manifests(VecDeque<(SubmissionId, Manifest)>);
 
 impl Manifests {
-    /// Whether the sealed submission lists the job at this attempt.
-    async fn list(
-        &mut self,
-        ports: &Ports,
-        submission: SubmissionId,
-        sealed: &Sealed,
-        job: JobId,
-        attempt: u32,
-    ) -> Result<bool, StoreError> {
-        if self.0.as_ref().is_none_or(|(id, _)| *id != submission) {
-            self.0 = Some((submission, manifest(ports, sealed).await?));
-        }
-        Ok(self.0.as_ref().is_some_and(|(_, manifest)| manifest.lists(job, attempt)))
+    /// Whether a sealed submission whose manifest was read before lists the job at this attempt.
+    fn known(&self, submission: SubmissionId, job: JobId, attempt: u32) -> Option<bool> {
+        let (_, manifest) = self.0.iter().find(|(id, _)| *id == submission)?;
+        Some(manifest.lists(job, attempt))
+    }
+
+    /// Reads the manifest of a sealed submission, and remembers it.
+    async fn read(&mut self, ports: &Ports, submission: SubmissionId, sealed: &Sealed) -> Result<(), StoreError> {
+        let manifest = manifest(ports, sealed).await?;
+        self.0.truncate(REMEMBERED - 1);
+        self.0.push_front((submission, manifest));
+        Ok(())
     }
 }
 
@@ -122,6 +142,9 @@ async fn holder(
 ) -> Result<Holder, StoreError> {
     use crate::faults::{Fault, planted};
     loop {
+        if let Some(listed) = manifests.known(submission, job, attempt) {
+            return Ok(if listed { Holder::Listed } else { Holder::Nobody });
+        }
         let Some(row) = ports.submissions.get(submission).await? else { return Ok(Holder::Nobody) };
         match &row.state {
             State::Abandoned => return Ok(Holder::Nobody),
@@ -142,8 +165,7 @@ async fn holder(
             | State::Collecting { .. }
             | State::Done { .. } => {
                 let Some(sealed) = &row.sealed else { return Ok(Holder::Nobody) };
-                let listed = manifests.list(ports, submission, sealed, job, attempt).await?;
-                return Ok(if listed { Holder::Listed } else { Holder::Nobody });
+                manifests.read(ports, submission, sealed).await?;
             }
         }
     }

@@ -79,10 +79,10 @@ impl Filling {
     }
 
     /// Writes the line of a job that was claimed for this submission.
-    pub(super) async fn add(&mut self, lane: &Lane, candidate: Candidate) -> Result<(), StoreError> {
+    pub(super) async fn add(&mut self, candidate: Candidate) -> Result<(), StoreError> {
         let message = candidate.received.message;
         let before = self.buffer.len();
-        let body = line::write(&mut self.buffer, message.job, lane.endpoint, &candidate.body);
+        let body = line::write(&mut self.buffer, message.job, message.lane.endpoint, &candidate.body);
         let tenants = u32::try_from(self.tenants.len()).unwrap_or(u32::MAX);
         let tenant = *self.tenants.entry(message.tenant).or_insert(tenants);
         self.entries.push(Entry {
@@ -111,7 +111,9 @@ impl Filling {
             take(ports, &self.submission, Event::Abandon).await?;
             return Ok(None);
         }
-        self.writer.write(self.buffer.split().freeze()).await?;
+        if !self.buffer.is_empty() {
+            self.writer.write(self.buffer.split().freeze()).await?;
+        }
         self.writer.finish().await?;
         let mut tenants: Vec<(TenantId, u32)> = self.tenants.into_iter().collect();
         tenants.sort_by_key(|(_, index)| *index);

@@ -6,8 +6,8 @@ use super::pack::failure;
 use super::{Holder, Manifests, holder};
 use crate::body::peek;
 use crate::ids::SubmissionId;
-use crate::job::{Event, Job, State, When};
-use crate::ports::{MessageBody, Ports, Receipt, Received, StoreError};
+use crate::job::{Event, Job, State, Transition, When};
+use crate::ports::{Finished, MessageBody, Ports, Receipt, Received, StoreError};
 
 /// A received message, on its way into a submission.
 pub(super) struct Candidate {
@@ -45,6 +45,18 @@ impl Candidate {
             },
         }
         Ok(())
+    }
+
+    /// Its conditional write: a claim, or the end decided for it.
+    pub(super) fn transition(&self, mine: Option<SubmissionId>, now_ms: u64) -> Option<Transition> {
+        let event = self.event.clone().or(mine.map(Event::Claim))?;
+        Transition::new(self.received.message.job, self.when, event, now_ms).ok()
+    }
+
+    /// What to tell held callers if its end was written.
+    pub(super) fn ended(&self, now_ms: u64) -> Option<Finished> {
+        let state: State = self.transition(None, now_ms)?.state;
+        Some(Finished { job: self.received.message.job, state, body: None })
     }
 }
 

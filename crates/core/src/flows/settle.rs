@@ -65,8 +65,8 @@ pub(super) async fn settle(
     let doubtful = *downloads >= advancing.ports.settings.timing.max_downloads;
     settling.missing(ending, &seen, doubtful).await?;
     settling.flush().await?;
-    let usage = std::mem::take(&mut settling.usage).into_values().collect();
-    advancing.ports.usage.record(usage).await
+    let usage: Vec<UsageRow> = std::mem::take(&mut settling.usage).into_values().collect();
+    if usage.is_empty() { Ok(()) } else { advancing.ports.usage.record(usage).await }
 }
 
 impl Settling<'_> {
@@ -157,6 +157,9 @@ impl Settling<'_> {
                 transitions.push(transition);
                 written_for.push(one);
             }
+        }
+        if transitions.is_empty() {
+            return Ok(());
         }
         let written = ports.jobs.apply(transitions.clone()).await?;
         let mut finished = Vec::new();

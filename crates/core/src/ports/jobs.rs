@@ -78,7 +78,23 @@ pub trait JobIndex: Send + Sync {
     ) -> Result<Page, StoreError>;
 }
 
-/// The ability to walk all rows, for sweeps and audits.
+/// The ability to walk all rows, for audits and counts.
+#[async_trait]
+pub trait JobWalk: Send + Sync {
+    /// How many rows are in each state.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError>;
+
+    /// Up to `limit` rows in a fixed order, after the row `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn scan(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, StoreError>;
+}
+
+/// The ability to find what is overdue and to delete what is old, where no store does so by itself.
 #[async_trait]
 pub trait JobSweep: Send + Sync {
     /// Open rows whose deadline is not after `now_ms`, at most `limit`, by ascending deadline and id, after the given
@@ -93,16 +109,4 @@ pub trait JobSweep: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn retire(&self, before_ms: u64, limit: usize) -> Result<usize, StoreError>;
-
-    /// How many rows are in each state.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError>;
-
-    /// Up to `limit` rows in a fixed order, after the row `after`.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    async fn scan(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, StoreError>;
 }

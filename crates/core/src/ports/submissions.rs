@@ -36,15 +36,19 @@ pub trait Submissions: Send + Sync {
     async fn open(&self) -> Result<Vec<SubmissionId>, StoreError>;
 }
 
-/// The ability to walk and retire all rows.
+/// The ability to walk all rows.
 #[async_trait]
-pub trait SubmissionSweep: Send + Sync {
+pub trait SubmissionWalk: Send + Sync {
     /// Up to `limit` rows by ascending id, after `after`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError>;
+}
 
+/// The ability to retire rows, where no store does so by itself.
+#[async_trait]
+pub trait SubmissionSweep: SubmissionWalk {
     /// Deletes the row if it is settled.
     ///
     /// # Errors

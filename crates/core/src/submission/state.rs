@@ -274,6 +274,20 @@ pub enum StateKind {
 }
 
 impl StateKind {
+    /// Every kind, in the order of a submission's life.
+    pub const ALL: [Self; 10] = [
+        Self::Open,
+        Self::Abandoned,
+        Self::Sealed,
+        Self::Uploading,
+        Self::Waiting,
+        Self::Creating,
+        Self::Submitted,
+        Self::Cancelling,
+        Self::Collecting,
+        Self::Done,
+    ];
+
     /// The stored and printed spelling; serde uses the same.
     pub const fn name(self) -> &'static str {
         match self {

@@ -11,8 +11,10 @@ const FILES: [&str; 12] =
 /// The documents whose words are checked.
 fn documents() -> Vec<String> {
     let decisions = names("docs/decisions").into_iter().map(|name| format!("docs/decisions/{name}"));
-    let others = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/state_machine.md"].map(str::to_owned);
-    others.into_iter().chain(decisions).collect()
+    let guides = ["ARCHITECTURE", "state_machine", "deploy", "operations", "waiting"];
+    let guides = guides.map(|name| format!("docs/{name}.md"));
+    let others = ["README.md", "CHANGELOG.md"].map(str::to_owned);
+    others.into_iter().chain(guides).chain(decisions).collect()
 }
 
 /// A document's text without its fenced blocks.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use offpeak_core::ids::{JobId, TenantId};
 use offpeak_core::job::{Job, Mark, StateKind, Transition};
-use offpeak_core::ports::{self, Created, JobIndex, JobSweep, Page, StoreError, Written};
+use offpeak_core::ports::{self, Created, JobIndex, JobSweep, JobWalk, Page, StoreError, Written};
 
 use crate::readers::Readers;
 use crate::writer::Writer;
@@ -76,6 +76,17 @@ impl JobIndex for Jobs {
 }
 
 #[async_trait]
+impl JobWalk for Jobs {
+    async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError> {
+        self.readers.scan(counts).await
+    }
+
+    async fn scan(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        self.readers.scan(move |reader| scan(reader, after, limit)).await
+    }
+}
+
+#[async_trait]
 impl JobSweep for Jobs {
     async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError> {
         self.readers.scan(move |reader| overdue(reader, now_ms, after, limit)).await
@@ -87,14 +98,6 @@ impl JobSweep for Jobs {
             return Ok(0);
         }
         self.writer.run(found.len(), move |session| sweep::retire(session, before_ms, &found)).await
-    }
-
-    async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError> {
-        self.readers.scan(counts).await
-    }
-
-    async fn scan(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        self.readers.scan(move |reader| scan(reader, after, limit)).await
     }
 }
 

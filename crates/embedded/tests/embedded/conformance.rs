@@ -31,12 +31,22 @@ async fn job_sweep() -> (Arc<dyn ports::Jobs>, Arc<dyn ports::JobSweep>, Guard) 
     (guard.0.jobs(), guard.0.jobs(), guard)
 }
 
+async fn job_walk() -> (Arc<dyn ports::Jobs>, Arc<dyn ports::JobWalk>, Guard) {
+    let guard = fresh();
+    (guard.0.jobs(), guard.0.jobs(), guard)
+}
+
 async fn submissions() -> (Arc<dyn ports::Submissions>, Guard) {
     let guard = fresh();
     (guard.0.submissions(), guard)
 }
 
 async fn submission_sweep() -> (Arc<dyn ports::Submissions>, Arc<dyn ports::SubmissionSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.submissions(), guard.0.submissions(), guard)
+}
+
+async fn submission_walk() -> (Arc<dyn ports::Submissions>, Arc<dyn ports::SubmissionWalk>, Guard) {
     let guard = fresh();
     (guard.0.submissions(), guard.0.submissions(), guard)
 }
@@ -83,12 +93,20 @@ mod of_job_sweep {
     offpeak_testkit::job_sweep_conformance!(super::job_sweep);
 }
 
+mod of_job_walk {
+    offpeak_testkit::job_walk_conformance!(super::job_walk);
+}
+
 mod of_submissions {
     offpeak_testkit::submissions_conformance!(super::submissions);
 }
 
 mod of_submission_sweep {
     offpeak_testkit::submission_sweep_conformance!(super::submission_sweep);
+}
+
+mod of_submission_walk {
+    offpeak_testkit::submission_walk_conformance!(super::submission_walk);
 }
 
 mod of_classes {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use offpeak_core::job::{Event, Job, StateKind, Transition, When};
-use offpeak_core::ports::{Created, JobSweep, Jobs, StoreError, Written};
+use offpeak_core::ports::{Created, JobSweep, JobWalk, Jobs, StoreError, Written};
 use offpeak_embedded::{Options, Store};
 
 use super::samples::{Dir, id, job};

@@ -3,7 +3,7 @@
 use offpeak_core::ids::{SubmissionId, TenantId};
 use offpeak_core::job::StateKind;
 use offpeak_core::ports::{
-    Depth, Intake, JobIndex, JobSweep, Jobs, StoreError, SubmissionSweep, Submissions, Usage, UsageRow,
+    Depth, Intake, JobIndex, JobWalk, Jobs, StoreError, SubmissionWalk, Submissions, Usage, UsageRow,
 };
 
 use super::samples::{Dir, id, job, message, submission};
@@ -36,9 +36,8 @@ async fn a_snapshot_does_not_see_what_comes_after_it() {
     assert_eq!(Jobs::get(&then, &[id(1), id(2)]).await.unwrap(), [Some(job(1)), None]);
     assert_eq!(then.list(&TenantId::from("acme"), None, None, 9).await.unwrap().jobs, [job(1)]);
     assert_eq!(then.counts().await.unwrap(), [(StateKind::Queued, 1)]);
-    assert_eq!(then.overdue(1 << 60, None, 9).await.unwrap(), [job(1)]);
     assert_eq!(Submissions::open(&then).await.unwrap(), [submission(1).id]);
-    assert_eq!(SubmissionSweep::scan(&then, None, 9).await.unwrap(), [submission(1)]);
+    assert_eq!(SubmissionWalk::scan(&then, None, 9).await.unwrap(), [submission(1)]);
     assert_eq!(Submissions::get(&then, submission(2).id).await.unwrap(), None);
     assert_eq!(then.depth("soon").await.unwrap(), Depth { visible: 1, hidden: 0 });
     assert_eq!(then.of(used.submission).await.unwrap(), [used]);
@@ -54,7 +53,7 @@ trait Scan {
 
 impl Scan for offpeak_embedded::Snapshot {
     async fn scan_jobs(&self) -> Vec<offpeak_core::job::Job> {
-        JobSweep::scan(self, None, 100).await.unwrap()
+        JobWalk::scan(self, None, 100).await.unwrap()
     }
 }
 
@@ -85,5 +84,5 @@ async fn a_snapshot_refuses_to_write() {
     assert!(Jobs::create(&snapshot, vec![job(1)]).await.is_err_and(unavailable));
     assert!(Submissions::create(&snapshot, &submission(1)).await.is_err_and(unavailable));
     assert!(snapshot.send(vec![message(1, "{}")]).await.is_err_and(unavailable));
-    assert!(snapshot.retire(5, 5).await.is_err_and(unavailable));
+    assert!(Jobs::apply(&snapshot, Vec::new()).await.is_err_and(unavailable));
 }

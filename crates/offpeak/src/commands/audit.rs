@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use offpeak_core::flows::audit::{Report, audit};
 use offpeak_core::ids::JobId;
-use offpeak_core::ports::{Finished, Ports, Settings, Wake};
+use offpeak_core::ports::{Ports, Settings};
 use offpeak_embedded::{Snapshot, Store, SystemClock, SystemRandom};
 
 use super::block_on;
@@ -74,16 +74,9 @@ fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
         backends: BTreeMap::new(),
         credentials: store.credentials(),
         usage: snapshot,
-        wake: Arc::new(Nobody),
+        wake: Arc::new(()),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         settings: Arc::new(Settings::default()),
     }
-}
-
-/// No call is held open here.
-struct Nobody;
-
-impl Wake for Nobody {
-    fn finished(&self, _: Vec<Finished>) {}
 }

@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use offpeak_config::{Config, SOON};
+use offpeak_core::class::Rule;
 use offpeak_simulator::{Faults, Options as SimulatorOptions, Simulator};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::config::{Config, SOON};
 use crate::{output, serve};
 use client::Tally;
-use offpeak_core::class::Rule;
 
 /// What `offpeak demo` does.
 #[derive(Debug, Args)]

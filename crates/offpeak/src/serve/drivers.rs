@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use offpeak_config::Config;
 use offpeak_core::flows::{pack, sweep};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{JobSweep, Ports, SubmissionSweep};
@@ -11,7 +12,6 @@ use tokio::task::JoinSet;
 
 use super::compose::{Composed, millis, now_ms};
 use super::poller::poll;
-use crate::config::Config;
 
 /// How long a drain may go on.
 const DRAIN_MS: u64 = 600_000;
@@ -50,7 +50,7 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
     }
     drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
     let store = (composed.store.jobs(), composed.store.submissions());
-    drivers.spawn(sweeper(composed.ports.clone(), store, millis(config.retention.results), stopped.clone()));
+    drivers.spawn(sweeper(composed.ports.clone(), store, config.retention_ms(), stopped.clone()));
     Drivers(drivers)
 }
 

@@ -4,7 +4,6 @@ mod compose;
 mod drivers;
 mod listener;
 mod poller;
-mod relay;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -14,10 +13,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use offpeak_api::{Waiters, router};
+use offpeak_config::Config;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::Config;
 use compose::Composed;
 
 /// How long connections may take to finish what they write after a stop.

@@ -13,8 +13,8 @@
 //! offpeak_testkit::jobs_conformance!(in_memory);
 //! ```
 //!
-//! Every case makes its own ids, so a suite may run on a store that others use. Two suites walk whole stores and count
-//! in them, and want a store of their own for each case: those of the sweeps. Time that must pass is real time where
+//! Every case makes its own ids, so a suite may run on a store that others use. Four suites walk whole stores and count
+//! in them, and want a store of their own for each case: those of the walks and the sweeps. Time that must pass is real time where
 //! the test's clock is not paused, and short.
 #![expect(
     clippy::unwrap_used,
@@ -32,12 +32,15 @@ pub mod intake_time;
 pub mod job_index;
 pub mod job_marks;
 pub mod job_sweep;
+pub mod job_walk;
 pub mod job_writes;
 pub mod jobs;
 pub mod keys;
 pub mod objects;
 pub mod objects_list;
+pub mod share;
 pub mod submission_sweep;
+pub mod submission_walk;
 pub mod submissions;
 pub mod usage;
 

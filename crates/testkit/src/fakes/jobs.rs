@@ -107,6 +107,20 @@ impl ports::JobIndex for Jobs {
 }
 
 #[async_trait]
+impl ports::JobWalk for Jobs {
+    async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError> {
+        let rows = self.rows.lock();
+        let count = |kind| rows.values().filter(|job| job.state.kind() == kind).count() as u64;
+        Ok(StateKind::ALL.into_iter().map(|kind| (kind, count(kind))).collect())
+    }
+
+    async fn scan(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let rows = self.rows.lock();
+        Ok(rows.values().filter(|job| after.is_none_or(|after| job.id > after)).take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
 impl ports::JobSweep for Jobs {
     async fn overdue(&self, now_ms: u64, after: Option<(u64, JobId)>, limit: usize) -> Result<Vec<Job>, StoreError> {
         let place = |job: &Job| (job.deadline_ms, job.id);
@@ -127,16 +141,5 @@ impl ports::JobSweep for Jobs {
             rows.remove(id);
         }
         Ok(ids.len())
-    }
-
-    async fn counts(&self) -> Result<Vec<(StateKind, u64)>, StoreError> {
-        let rows = self.rows.lock();
-        let count = |kind| rows.values().filter(|job| job.state.kind() == kind).count() as u64;
-        Ok(StateKind::ALL.into_iter().map(|kind| (kind, count(kind))).collect())
-    }
-
-    async fn scan(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>, StoreError> {
-        let rows = self.rows.lock();
-        Ok(rows.values().filter(|job| after.is_none_or(|after| job.id > after)).take(limit).cloned().collect())
     }
 }

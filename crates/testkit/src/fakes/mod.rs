@@ -10,6 +10,7 @@ mod jobs;
 mod keys;
 mod objects;
 mod random;
+mod share;
 mod submissions;
 mod usage;
 mod wake;

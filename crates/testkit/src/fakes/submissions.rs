@@ -63,12 +63,15 @@ impl ports::Submissions for Submissions {
 }
 
 #[async_trait]
-impl ports::SubmissionSweep for Submissions {
+impl ports::SubmissionWalk for Submissions {
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
         let rows = self.rows.lock();
         Ok(rows.values().filter(|row| after.is_none_or(|after| row.id > after)).take(limit).cloned().collect())
     }
+}
 
+#[async_trait]
+impl ports::SubmissionSweep for Submissions {
     async fn delete(&self, id: SubmissionId) -> Result<(), StoreError> {
         let mut rows = self.rows.lock();
         if rows.get(&id).is_some_and(|row| row.state.is_settled()) {

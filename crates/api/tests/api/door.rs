@@ -1,0 +1,150 @@
+//! A front door over fakes, whose jobs a test ends by hand.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use offpeak_api::{Abilities, Auth, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router};
+use offpeak_core::class::Rule;
+use offpeak_core::ids::{JobId, ObjectName, SubmissionId};
+use offpeak_core::job::{Answer, Event, Transition, Usage, When};
+use offpeak_core::ports::{Jobs as _, Objects as _, Ports, Settings, Share, Written};
+use offpeak_testkit::fakes::{Fakes, TokioClock};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// What stands before the answer in its results object.
+const BEFORE: &[u8] = b"{\"body\":";
+
+/// The front door and the stores behind it.
+pub(crate) struct Door {
+    pub(crate) fakes: Fakes,
+    app: Router,
+}
+
+/// What came back, read to its end.
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Rules as a gateway has them that is not bounded, but holds no call.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        hold_ms: 0,
+        not_ready_status: 503,
+        retry_after_s: 20,
+        redirect: false,
+        max_body_bytes: 1 << 20,
+        deadline_ms: 3_600_000,
+        relay_allow: Vec::new(),
+        look_ms: 30_000,
+        stream_hold_ms: None,
+        response_bytes: None,
+        relay_bytes: None,
+        relay_ms: None,
+    }
+}
+
+impl Door {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self::with(rules, None, false)
+    }
+
+    pub(crate) fn sharing(rules: Rules) -> Self {
+        Self::with(rules, None, true)
+    }
+
+    pub(crate) fn relaying(rules: Rules, relay: Arc<dyn Relay>) -> Self {
+        Self::with(rules, Some(relay), false)
+    }
+
+    fn with(rules: Rules, relay: Option<Arc<dyn Relay>>, sharing: bool) -> Self {
+        let fakes = Fakes::new(&TokioClock::default(), 1);
+        let fakes = Fakes { credentials: fakes.credentials.clone().with(&own_credential("openai"), "sk-own"), ..fakes };
+        let rule = Rule::Window { window_ms: 60_000, max_jobs: None };
+        let settings = Settings { classes: BTreeMap::from([("soon".to_owned(), rule)]), ..Settings::default() };
+        let waiters = Arc::new(Waiters::default());
+        let ports = Ports { wake: Arc::<Waiters>::clone(&waiters), ..fakes.ports(BTreeMap::new(), settings) };
+        let route = |model: &str, upstream_model: Option<&str>| Route {
+            model: Pattern::new(model),
+            provider: "openai".to_owned(),
+            upstream_model: upstream_model.map(str::to_owned),
+            class: "soon".to_owned(),
+            deadline_ms: None,
+        };
+        let routes = Routes(vec![route("a-longer-name", Some("large")), route("*", None)]);
+        let abilities = Abilities {
+            index: Some(Arc::new(fakes.jobs.clone())),
+            walk: Some(Arc::new(fakes.jobs.clone())),
+            relay,
+            share: sharing.then(|| Arc::new(fakes.objects.clone()) as Arc<dyn Share>),
+        };
+        let auth = (Auth::Open, Arc::new(fakes.keys.clone()) as Arc<_>);
+        let app = router(Arc::new(Gateway::new(ports, waiters, auth, routes, rules, abilities)));
+        Self { fakes, app }
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Got {
+        let (head, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Got { status: head.status, headers: head.headers, body }
+    }
+
+    /// The same keyed chat completion each time, with these fields more.
+    pub(crate) async fn chat(&self, more: &Value) -> Got {
+        let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "why?"}]});
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let request = http::Request::post("/v1/chat/completions").header("idempotency-key", "k");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Got {
+        self.send(http::Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Gives the job an answer, as a collector does.
+    pub(crate) async fn answer(&self, job: JobId, status: u16, body: &[u8]) {
+        let object = ObjectName::from("results/one.jsonl");
+        let mut writer = self.fakes.objects.create(&object).await.unwrap();
+        writer.write(Bytes::from([BEFORE, body, b"}\n"].concat())).await.unwrap();
+        writer.finish().await.unwrap();
+        let (offset, length) = (BEFORE.len() as u64, body.len() as u64);
+        let answer = Answer { status, object, offset, length, usage: Usage::default() };
+        let submission = SubmissionId([7; 16]);
+        let queued = When { submission: None, attempt: 0 };
+        let packed = When { submission: Some(submission), attempt: 0 };
+        let claim = Transition::new(job, queued, Event::Claim(submission), 1).unwrap();
+        let end = Transition::new(job, packed, Event::Answer(answer), 1).unwrap();
+        assert_eq!(self.fakes.jobs.apply(vec![claim, end]).await.unwrap(), [Written::Yes, Written::Yes]);
+    }
+}
+
+impl Got {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn job(&self) -> JobId {
+        self.header("x-offpeak-job").parse().unwrap()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The code of an error in OpenAI's envelope.
+    pub(crate) fn code(&self) -> String {
+        let error: Value = serde_json::from_slice(&self.body).unwrap();
+        error["error"]["code"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a call is upon, by its input.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use aws_sdk_dynamodb::operation as rows;
+use aws_sdk_kms::operation as keys;
+use aws_sdk_s3::operation as objects;
+use aws_sdk_sqs::operation as messages;
+use aws_sdk_ssm::operation as parameters;
+use aws_smithy_runtime_api::client::interceptors::context::Input;
+
+/// The table, queue, bucket, path or key; `None` for calls that this crate does not make.
+pub(super) fn of(input: &Input) -> Option<String> {
+    table(input).or_else(|| index(input)).or_else(|| tables(input)).or_else(|| queue(input)).or_else(|| other(input))
+}
+
+fn table(input: &Input) -> Option<String> {
+    first([
+        on(input, rows::get_item::GetItemInput::table_name),
+        on(input, rows::put_item::PutItemInput::table_name),
+        on(input, rows::update_item::UpdateItemInput::table_name),
+        on(input, rows::delete_item::DeleteItemInput::table_name),
+    ])
+}
+
+/// A policy names an index beside its table.
+fn index(input: &Input) -> Option<String> {
+    use rows::query::QueryInput;
+    use rows::scan::ScanInput;
+    let table = first([on(input, QueryInput::table_name), on(input, ScanInput::table_name)])?;
+    let index = first([on(input, QueryInput::index_name), on(input, ScanInput::index_name)]);
+    Some(index.map_or_else(|| table.clone(), |index| format!("{table}/index/{index}")))
+}
+
+fn tables(input: &Input) -> Option<String> {
+    use rows::batch_get_item::BatchGetItemInput;
+    use rows::batch_write_item::BatchWriteItemInput;
+    let read = input.downcast_ref::<BatchGetItemInput>().and_then(|input| only(input.request_items()?));
+    read.or_else(|| input.downcast_ref::<BatchWriteItemInput>().and_then(|input| only(input.request_items()?)))
+}
+
+fn queue(input: &Input) -> Option<String> {
+    first([
+        on(input, messages::send_message::SendMessageInput::queue_url),
+        on(input, messages::send_message_batch::SendMessageBatchInput::queue_url),
+        on(input, messages::receive_message::ReceiveMessageInput::queue_url),
+        on(input, messages::delete_message_batch::DeleteMessageBatchInput::queue_url),
+        on(input, messages::change_message_visibility_batch::ChangeMessageVisibilityBatchInput::queue_url),
+        on(input, messages::get_queue_attributes::GetQueueAttributesInput::queue_url),
+    ])
+}
+
+fn other(input: &Input) -> Option<String> {
+    first([
+        on(input, objects::put_object::PutObjectInput::bucket),
+        on(input, objects::get_object::GetObjectInput::bucket),
+        on(input, objects::head_object::HeadObjectInput::bucket),
+        on(input, objects::delete_object::DeleteObjectInput::bucket),
+        on(input, objects::list_objects_v2::ListObjectsV2Input::bucket),
+        on(input, objects::create_multipart_upload::CreateMultipartUploadInput::bucket),
+        on(input, objects::upload_part::UploadPartInput::bucket),
+        on(input, objects::complete_multipart_upload::CompleteMultipartUploadInput::bucket),
+        on(input, objects::abort_multipart_upload::AbortMultipartUploadInput::bucket),
+        on(input, parameters::get_parameters_by_path::GetParametersByPathInput::path),
+        on(input, keys::generate_data_key::GenerateDataKeyInput::key_id),
+        on(input, keys::decrypt::DecryptInput::key_id),
+    ])
+}
+
+/// What an input of that kind names.
+fn on<T: fmt::Debug + Send + Sync + 'static>(input: &Input, name: fn(&T) -> Option<&str>) -> Option<String> {
+    input.downcast_ref::<T>().and_then(name).map(str::to_owned)
+}
+
+fn first<const N: usize>(found: [Option<String>; N]) -> Option<String> {
+    found.into_iter().flatten().next()
+}
+
+fn only<T>(tables: &HashMap<String, T>) -> Option<String> {
+    tables.keys().next().cloned()
+}

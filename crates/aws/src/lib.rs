@@ -1,0 +1,49 @@
+//! The ports on AWS: SQS, DynamoDB, S3, Systems Manager and KMS.
+//!
+//! ```text
+//! SQS        a queue per class: messages, bodies up to 448 KiB inside
+//! DynamoDB   a table per noun: jobs, submissions, classes, keys, usage, credentials
+//! S3         sealed submissions, manifests, results, large bodies, shared answers
+//! SSM        the configuration and the providers' keys, read once at start
+//! KMS        the key that seals callers' credentials
+//! ```
+//!
+//! Every call passes the interceptor of [`calls`], which tells operators what was called, never what was in it.
+
+mod backoff;
+pub mod calls;
+mod classes;
+mod clients;
+mod clock;
+mod credentials;
+mod dynamo;
+mod environment;
+mod error;
+mod failure;
+mod hex;
+mod intake;
+mod jobs;
+mod keys;
+mod objects;
+mod parameters;
+mod random;
+mod resources;
+mod store;
+mod submissions;
+pub mod telemetry;
+mod usage;
+
+pub use classes::Classes;
+pub use clients::{Clients, Connection};
+pub use clock::SystemClock;
+pub use credentials::Credentials;
+pub use intake::Intake;
+pub use jobs::Jobs;
+pub use keys::Keys;
+pub use objects::Objects;
+pub use parameters::{ParameterError, Parameters};
+pub use random::SystemRandom;
+pub use resources::{ResourceError, Resources};
+pub use store::{Options, Store};
+pub use submissions::Submissions;
+pub use usage::Usage;

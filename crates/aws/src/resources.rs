@@ -1,0 +1,206 @@
+//! What the stack made, as the environment of a function names it.
+
+use std::collections::BTreeMap;
+
+use crate::{Connection, environment};
+
+/// What the stack made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resources {
+    /// The table of jobs.
+    pub jobs_table: String,
+    /// The table of submissions.
+    pub submissions_table: String,
+    /// The table of classes.
+    pub classes_table: String,
+    /// The table of API keys.
+    pub keys_table: String,
+    /// The table of usage.
+    pub usage_table: String,
+    /// The table of sealed credentials.
+    pub credentials_table: String,
+    /// The bucket of objects.
+    pub bucket: String,
+    /// The queues' addresses by class.
+    pub queues: BTreeMap<String, String>,
+    /// The path under which the parameters are.
+    pub parameters: String,
+    /// The KMS key that seals callers' credentials; only where they are passed through.
+    pub sealing_key: Option<String>,
+    /// Whether the table of jobs has the index by tenant.
+    pub job_index: bool,
+}
+
+/// A variable of the environment does not say what it must.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResourceError {
+    /// It is not set, or empty.
+    #[error("{variable} is not set; the template sets it from {origin}: deploy the stack again with it")]
+    Missing {
+        /// The variable.
+        variable: &'static str,
+        /// The parameter or resource of the template from which it comes.
+        origin: &'static str,
+    },
+    /// It cannot be read.
+    #[error("{variable} must be {expected}; the template sets it from {origin}")]
+    Odd {
+        /// The variable.
+        variable: &'static str,
+        /// What it should be.
+        expected: &'static str,
+        /// The parameter or resource of the template from which it comes.
+        origin: &'static str,
+    },
+}
+
+const QUEUES: Variable = Variable("OFFPEAK_QUEUES", "the queues SoonQueue and NightlyQueue");
+const PARAMETERS: Variable = Variable("OFFPEAK_PARAMETERS", "the stack's name");
+const JOB_INDEX: Variable = Variable("OFFPEAK_JOB_INDEX", "the parameter JobIndex");
+const S3_PATH_STYLE: Variable = Variable("OFFPEAK_S3_PATH_STYLE", "the parameter S3PathStyle");
+const SEALING_KEY: &str = "OFFPEAK_SEALING_KEY";
+
+/// A variable's name and what the template sets it from.
+struct Variable(&'static str, &'static str);
+
+impl Variable {
+    fn must(&self, look_up: &impl Fn(&str) -> Option<String>) -> Result<String, ResourceError> {
+        let value = look_up(self.0).filter(|value| !value.is_empty());
+        value.ok_or(ResourceError::Missing { variable: self.0, origin: self.1 })
+    }
+
+    fn odd(&self, expected: &'static str) -> ResourceError {
+        ResourceError::Odd { variable: self.0, expected, origin: self.1 }
+    }
+}
+
+impl Resources {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// [`ResourceError`] names the variable and where the template takes it from.
+    pub fn from_environment() -> Result<Self, ResourceError> {
+        Self::read(environment::variable)
+    }
+
+    fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ResourceError> {
+        let must = |name, origin| Variable(name, origin).must(&look_up);
+        Ok(Self {
+            jobs_table: must("OFFPEAK_JOBS_TABLE", "the table JobsTable")?,
+            submissions_table: must("OFFPEAK_SUBMISSIONS_TABLE", "the table SubmissionsTable")?,
+            classes_table: must("OFFPEAK_CLASSES_TABLE", "the table ClassesTable")?,
+            keys_table: must("OFFPEAK_KEYS_TABLE", "the table KeysTable")?,
+            usage_table: must("OFFPEAK_USAGE_TABLE", "the table UsageTable")?,
+            credentials_table: must("OFFPEAK_CREDENTIALS_TABLE", "the table CredentialsTable")?,
+            bucket: must("OFFPEAK_BUCKET", "the bucket Bucket")?,
+            queues: queues(&QUEUES.must(&look_up)?)?,
+            parameters: path(PARAMETERS.must(&look_up)?)?,
+            sealing_key: look_up(SEALING_KEY).filter(|key| !key.is_empty()),
+            job_index: truth(&JOB_INDEX, look_up(JOB_INDEX.0).as_deref())?,
+        })
+    }
+}
+
+impl Connection {
+    /// As the environment of this process says; the endpoint is left to the SDK.
+    ///
+    /// # Errors
+    /// [`ResourceError`] names the variable.
+    pub fn from_environment() -> Result<Self, ResourceError> {
+        let s3_path_style = truth(&S3_PATH_STYLE, environment::variable(S3_PATH_STYLE.0).as_deref())?;
+        Ok(Self { s3_path_style, ..Self::default() })
+    }
+}
+
+/// `soon=https://…,nightly=https://…`.
+fn queues(text: &str) -> Result<BTreeMap<String, String>, ResourceError> {
+    let odd = || QUEUES.odd("CLASS=URL pairs joined by commas, each class once");
+    let mut queues = BTreeMap::new();
+    for pair in text.split(',') {
+        let (class, url) = pair.trim().split_once('=').ok_or_else(odd)?;
+        let odd_one = class.is_empty() || !url.starts_with("http") || queues.contains_key(class);
+        if odd_one {
+            return Err(odd());
+        }
+        queues.insert(class.to_owned(), url.to_owned());
+    }
+    Ok(queues)
+}
+
+fn path(text: String) -> Result<String, ResourceError> {
+    let is_path = text.starts_with('/') && text.ends_with('/') && text.len() > 1;
+    if is_path { Ok(text) } else { Err(PARAMETERS.odd("a path such as /offpeak/STACK/")) }
+}
+
+fn truth(variable: &Variable, text: Option<&str>) -> Result<bool, ResourceError> {
+    match text {
+        None | Some("" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(variable.odd("true or false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: [(&str, &str); 11] = [
+        ("OFFPEAK_JOBS_TABLE", "jobs-1"),
+        ("OFFPEAK_SUBMISSIONS_TABLE", "submissions-1"),
+        ("OFFPEAK_CLASSES_TABLE", "classes-1"),
+        ("OFFPEAK_KEYS_TABLE", "keys-1"),
+        ("OFFPEAK_USAGE_TABLE", "usage-1"),
+        ("OFFPEAK_CREDENTIALS_TABLE", "credentials-1"),
+        ("OFFPEAK_BUCKET", "bucket-1"),
+        ("OFFPEAK_QUEUES", "soon=https://sqs/1/a=b,nightly=https://sqs/1/n"),
+        ("OFFPEAK_PARAMETERS", "/offpeak/mine/"),
+        ("OFFPEAK_SEALING_KEY", ""),
+        ("OFFPEAK_JOB_INDEX", "true"),
+    ];
+
+    fn with(name: &str, value: &str) -> Result<Resources, ResourceError> {
+        let mut set: BTreeMap<&str, &str> = SET.into();
+        set.insert(name, value);
+        Resources::read(|name| set.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_environment_names_everything() {
+        let read = with("", "").unwrap();
+        assert_eq!((read.jobs_table.as_str(), read.usage_table.as_str()), ("jobs-1", "usage-1"));
+        assert_eq!((read.bucket.as_str(), read.parameters.as_str()), ("bucket-1", "/offpeak/mine/"));
+        assert_eq!((read.sealing_key, read.job_index), (None, true));
+        assert_eq!(read.queues["soon"], "https://sqs/1/a=b");
+        assert_eq!(read.queues.len(), 2);
+        assert_eq!(with("OFFPEAK_SEALING_KEY", "arn:k").unwrap().sealing_key.as_deref(), Some("arn:k"));
+        assert!(!with("OFFPEAK_JOB_INDEX", "").unwrap().job_index);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_origin() {
+        for (name, _) in SET.into_iter().filter(|(name, _)| !name.ends_with("KEY") && !name.ends_with("INDEX")) {
+            let error = with(name, "").unwrap_err();
+            assert!(matches!(error, ResourceError::Missing { variable, .. } if variable == name), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        assert!(with("OFFPEAK_BUCKET", "").unwrap_err().to_string().contains("the bucket Bucket"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (name, value) in [
+            ("OFFPEAK_QUEUES", "soon"),
+            ("OFFPEAK_QUEUES", "soon=https://a,soon=https://b"),
+            ("OFFPEAK_QUEUES", "soon=https://a,"),
+            ("OFFPEAK_QUEUES", "soon=arn:aws:sqs"),
+            ("OFFPEAK_PARAMETERS", "offpeak"),
+            ("OFFPEAK_PARAMETERS", "/"),
+            ("OFFPEAK_JOB_INDEX", "yes"),
+        ] {
+            let error = with(name, value).unwrap_err();
+            assert!(matches!(error, ResourceError::Odd { variable, .. } if variable == name), "{value}: {error}");
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
+    }
+}

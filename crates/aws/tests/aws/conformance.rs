@@ -1,0 +1,32 @@
+//! The suites that every implementation of a port passes: intake, objects and credentials.
+
+use std::sync::Arc;
+
+use offpeak_core::ports;
+
+use super::queues::Queues;
+use super::world::World;
+
+async fn intake() -> (Arc<dyn ports::Intake>, ()) {
+    (Arc::new(Queues::new(World::shared().await)), ())
+}
+
+async fn objects() -> (Arc<dyn ports::Objects>, ()) {
+    (World::shared().await.store().objects(), ())
+}
+
+async fn credentials() -> (Arc<dyn ports::Credentials>, ()) {
+    (World::shared().await.store().credentials(), ())
+}
+
+mod of_intake {
+    offpeak_testkit::intake_conformance!(super::intake);
+}
+
+mod of_objects {
+    offpeak_testkit::objects_conformance!(super::objects);
+}
+
+mod of_credentials {
+    offpeak_testkit::credentials_conformance!(super::credentials);
+}

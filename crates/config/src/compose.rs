@@ -1,0 +1,153 @@
+//! The composition that the local binary and the functions share: ports and front door from settings and stores.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use offpeak_api::{
+    Abilities, Auth, Gateway, Pattern, Relay, Route as ApiRoute, Routes, Rules, Waiters, own_credential,
+};
+use offpeak_core::ids::CredentialId;
+use offpeak_core::ports::{
+    Backend, Classes, Clock, Credentials, Intake, Jobs, Keys, Objects, Ports, Random, Submissions, Usage, Wake,
+};
+use offpeak_providers::{openai, relay};
+use secrecy::SecretString;
+
+use crate::class::millis;
+use crate::place::Span;
+use crate::relay::UpstreamRelay;
+use crate::{Config, Mode, Provider};
+
+/// What a place keeps things in, and its time and chance.
+#[derive(Clone)]
+pub struct Stores {
+    /// The rows of jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// The rows of submissions.
+    pub submissions: Arc<dyn Submissions>,
+    /// The rows of classes.
+    pub classes: Arc<dyn Classes>,
+    /// The intake queues.
+    pub intake: Arc<dyn Intake>,
+    /// The object store.
+    pub objects: Arc<dyn Objects>,
+    /// The keys towards providers.
+    pub credentials: Arc<dyn Credentials>,
+    /// The usage rows.
+    pub usage: Arc<dyn Usage>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stores").finish_non_exhaustive()
+    }
+}
+
+/// Why valid settings could not be composed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComposeError {
+    /// A provider cannot be spoken to.
+    #[error("setting up the provider {name}")]
+    Provider {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: openai::ConfigError,
+    },
+    /// Calls that are no jobs cannot be relayed.
+    #[error("setting up the relay")]
+    Relay(#[from] relay::RelayError),
+    /// No provider takes what the first route takes.
+    #[error("the first route has no provider")]
+    NoProvider,
+}
+
+impl Config {
+    /// The gateway's own keys towards providers, by the names under which flows open them.
+    pub fn own_credentials(&self) -> BTreeMap<CredentialId, SecretString> {
+        let own = |provider: &Provider| provider.key.clone().map(|key| (own_credential(&provider.name), key));
+        self.providers.iter().filter_map(own).collect()
+    }
+
+    /// Everything that flows may touch: these stores, and the providers.
+    ///
+    /// # Errors
+    /// [`ComposeError::Provider`].
+    pub fn ports(&self, stores: Stores, wake: Arc<dyn Wake>) -> Result<Ports, ComposeError> {
+        let mut backends: BTreeMap<String, Arc<dyn Backend>> = BTreeMap::new();
+        for provider in &self.providers {
+            let mut settings = openai::Config::new(&provider.base_url);
+            settings.limits = provider.limits;
+            let backend = openai::Backend::new(&settings)
+                .map_err(|source| ComposeError::Provider { name: provider.name.clone(), source })?;
+            backends.insert(provider.name.clone(), Arc::new(backend));
+        }
+        Ok(Ports {
+            jobs: stores.jobs,
+            submissions: stores.submissions,
+            classes: stores.classes,
+            intake: stores.intake,
+            objects: stores.objects,
+            backends,
+            credentials: stores.credentials,
+            usage: stores.usage,
+            wake,
+            clock: stores.clock,
+            random: stores.random,
+            settings: Arc::new(self.settings()),
+        })
+    }
+
+    /// The front door over those ports. `waiters` must be their `wake`.
+    pub fn gateway(&self, ports: Ports, waiters: Arc<Waiters>, keys: Arc<dyn Keys>, abilities: Abilities) -> Gateway {
+        let auth = match self.auth.mode {
+            Mode::Keys => Auth::Keys,
+            Mode::Passthrough => Auth::Passthrough,
+            Mode::Open => Auth::Open,
+        };
+        let routes = self.routes.iter().map(|route| ApiRoute {
+            model: Pattern::new(&route.model),
+            provider: route.provider.clone(),
+            upstream_model: route.upstream_model.clone(),
+            class: route.class.clone(),
+            deadline_ms: route.deadline.map(millis),
+        });
+        Gateway::new(ports, waiters, (auth, keys), Routes(routes.collect()), self.rules(), abilities)
+    }
+
+    /// Where calls that are no jobs go: the provider of the first route, whose key they carry.
+    ///
+    /// # Errors
+    /// [`ComposeError::Relay`]; [`ComposeError::NoProvider`] if settings were changed after they were read.
+    pub fn relay(&self) -> Result<Arc<dyn Relay>, ComposeError> {
+        let first = self.routes.first().map(|route| route.provider.as_str());
+        let named = self.providers.iter().find(|provider| first.is_none_or(|first| first == provider.name));
+        let provider = named.ok_or(ComposeError::NoProvider)?;
+        let upstream = relay::Upstream::new(&relay::Config::new(&provider.base_url))?;
+        Ok(Arc::new(UpstreamRelay(upstream)))
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        let span = Span::of(self.place, self.front_door);
+        Rules {
+            hold_ms: millis(self.waiting.hold),
+            not_ready_status: self.waiting.not_ready_status,
+            retry_after_s: self.waiting.retry_after.as_secs(),
+            redirect: self.waiting.redirect,
+            max_body_bytes: self.server.max_body_bytes,
+            deadline_ms: millis(self.limits.deadline),
+            relay_allow: self.auth.relay_allow.clone(),
+            look_ms: span.look_ms,
+            stream_hold_ms: span.stream_hold_ms,
+            response_bytes: span.response_bytes,
+            relay_bytes: span.relay_bytes,
+            relay_ms: span.relay_ms,
+        }
+    }
+}

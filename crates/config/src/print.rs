@@ -1,0 +1,89 @@
+//! The effective settings as a file, without secrets.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use offpeak_core::class::Rule;
+
+use crate::{Config, Place, Provider, Route};
+
+impl Display for Config {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "[server]")?;
+        if self.place == Place::Machine {
+            writeln!(f, "listen = \"{}\"", self.server.listen)?;
+            writeln!(f, "data_dir = {}", text(&self.server.data_dir.display().to_string()))?;
+        }
+        writeln!(f, "max_body_bytes = {}", self.server.max_body_bytes)?;
+        writeln!(f, "\n[auth]")?;
+        writeln!(f, "mode = {}", text(self.auth.mode.name()))?;
+        let prefixes: Vec<String> = self.auth.relay_allow.iter().map(|prefix| text(prefix)).collect();
+        writeln!(f, "relay_allow = [{}]", prefixes.join(", "))?;
+        writeln!(f, "\n[waiting]")?;
+        writeln!(f, "hold = {}", duration(self.waiting.hold))?;
+        writeln!(f, "not_ready_status = {}", self.waiting.not_ready_status)?;
+        writeln!(f, "retry_after = {}", duration(self.waiting.retry_after))?;
+        writeln!(f, "redirect = {}", self.waiting.redirect)?;
+        self.providers.iter().try_for_each(|each| provider(f, each))?;
+        self.classes.iter().try_for_each(|(name, rule)| class(f, name, rule))?;
+        self.routes.iter().try_for_each(|each| route(f, each))?;
+        writeln!(f, "\n[limits]")?;
+        writeln!(f, "max_attempts = {}", self.limits.max_attempts)?;
+        writeln!(f, "deadline = {}", duration(self.limits.deadline))?;
+        writeln!(f, "\n[retention]")?;
+        writeln!(f, "results = {}", duration(self.retention.results))
+    }
+}
+
+fn provider(f: &mut Formatter<'_>, provider: &Provider) -> fmt::Result {
+    writeln!(f, "\n[[provider]]")?;
+    writeln!(f, "name = {}", text(&provider.name))?;
+    writeln!(f, "kind = \"openai\"")?;
+    writeln!(f, "base_url = {}", text(&provider.base_url))?;
+    writeln!(f, "key_env = {}", text(&provider.key_env))?;
+    writeln!(f, "poll_interval = {}", duration(provider.poll_interval))?;
+    writeln!(f, "create_timeout = {}", duration(provider.create_timeout))?;
+    writeln!(f, "create_grace = {}", duration(provider.create_grace))?;
+    writeln!(f, "max_requests = {}", provider.limits.requests)?;
+    writeln!(f, "max_bytes = {}", provider.limits.bytes)?;
+    if provider.limits.tokens < u64::MAX {
+        writeln!(f, "max_tokens = {}", provider.limits.tokens)?;
+    }
+    Ok(())
+}
+
+fn class(f: &mut Formatter<'_>, name: &str, rule: &Rule) -> fmt::Result {
+    writeln!(f, "\n[[class]]")?;
+    writeln!(f, "name = {}", text(name))?;
+    match rule {
+        Rule::Window { window_ms, max_jobs } => {
+            writeln!(f, "window = {}", duration(Duration::from_millis(*window_ms)))?;
+            max_jobs.map_or(Ok(()), |jobs| writeln!(f, "max_jobs = {jobs}"))
+        }
+        Rule::At { time, zone } => {
+            writeln!(f, "at = \"{}\"", time.strftime("%H:%M"))?;
+            writeln!(f, "time_zone = {}", text(zone.iana_name().unwrap_or("UTC")))
+        }
+    }
+}
+
+fn route(f: &mut Formatter<'_>, route: &Route) -> fmt::Result {
+    writeln!(f, "\n[[route]]")?;
+    writeln!(f, "model = {}", text(&route.model))?;
+    writeln!(f, "backend = \"provider\"")?;
+    writeln!(f, "provider = {}", text(&route.provider))?;
+    if let Some(model) = &route.upstream_model {
+        writeln!(f, "upstream_model = {}", text(model))?;
+    }
+    writeln!(f, "class = {}", text(&route.class))?;
+    route.deadline.map_or(Ok(()), |deadline| writeln!(f, "deadline = {}", duration(deadline)))
+}
+
+/// A text as TOML writes it.
+fn text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn duration(duration: Duration) -> String {
+    format!("\"{}\"", humantime::format_duration(duration))
+}

@@ -1,0 +1,165 @@
+mod deployed;
+mod refused;
+
+use std::path::Path;
+use std::time::Duration;
+
+use keys::Lookup;
+use refused::REFUSED;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../offpeak.example.toml");
+
+fn with_key(_: &str) -> Lookup {
+    Lookup::Found(SecretString::from("sk-secret"))
+}
+
+fn file(text: &str) -> Result<Config, Vec<String>> {
+    over(text, &Flags::default())
+}
+
+fn over(text: &str, flags: &Flags) -> Result<Config, Vec<String>> {
+    looking_up(text, flags, &with_key)
+}
+
+fn looking_up(text: &str, flags: &Flags, look_up: &dyn Fn(&str) -> Lookup) -> Result<Config, Vec<String>> {
+    let around = Surroundings { place: Place::Machine, flags, deployed: &[] };
+    Config::of(text, "offpeak.toml", around, KeySource::Environment(look_up)).map_err(|refused| refused.lines)
+}
+
+/// Settings as text, in which two equal ones are equal.
+fn settings(config: &Config) -> String {
+    format!("{config}{:?}", config.providers.iter().map(|provider| provider.limits).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_example_is_the_default() {
+    assert_eq!(settings(&file(EXAMPLE).unwrap()), settings(&Config::default()));
+}
+
+#[test]
+fn what_the_example_shows_in_comments_is_valid() {
+    let shown = |line: &str| line.strip_prefix("#: ").unwrap_or(line).to_owned();
+    let text: Vec<String> = EXAMPLE.lines().map(shown).collect();
+    let config = file(&text.join("\n")).unwrap();
+    assert_eq!(config.classes.len(), 2);
+    assert_eq!(config.routes.len(), 2);
+    assert_eq!(config.routes[0].upstream_model.as_deref(), Some("gpt-5-mini"));
+}
+
+#[test]
+fn the_effective_settings_are_a_valid_file() {
+    for text in [
+        "",
+        "[[class]]\nname = 'nightly'\nat = '01:05'\ntime_zone = 'Europe/Berlin'",
+        "[[class]]\nname = 'soon'\nwindow = '50ms'\nmax_jobs = 1_000",
+        "[auth]\nmode = 'keys'\nrelay_allow = ['/v1/audio/']",
+        "[[provider]]\nname = 'b'\nmax_tokens = 9",
+        "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",
+    ] {
+        let config = file(text).unwrap();
+        assert_eq!(settings(&file(&config.to_string()).unwrap()), settings(&config), "{text}");
+    }
+}
+
+#[test]
+fn what_is_odd_is_refused_with_its_line() {
+    let mut wrong = Vec::new();
+    for (text, expected) in REFUSED {
+        let lines = file(text).err().unwrap_or_default();
+        if lines != [*expected] {
+            wrong.push(format!("{text:?}\n  expected {expected}\n  got      {}", lines.join("\n           ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let flags = Flags { window: Some("1ms".to_owned()), ..Flags::default() };
+    let lines = over("[limits]\nmax_attempts = 0\n[waiting]\nhold = 'x'\n[x]", &flags).unwrap_err();
+    let starts: Vec<&str> = lines.iter().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(starts, ["offpeak.toml:2", "offpeak.toml:4", "offpeak.toml:5", "--window (OFFPEAK_WINDOW)"]);
+}
+
+#[test]
+fn flags_overrule_the_file() {
+    let given = |text: &str| Some(text.to_owned());
+    let flags = Flags {
+        config: None,
+        listen: given("[::1]:9"),
+        data_dir: Some("elsewhere".into()),
+        upstream: given("http://127.0.0.1:1/v1/"),
+        auth: given("passthrough"),
+        window: given("50ms"),
+        poll_interval: given("100ms"),
+        hold: given("0s"),
+        ..Flags::default()
+    };
+    let text = "[server]\nlisten = '127.0.0.1:1'\ndata_dir = 'd'\n[auth]\nmode = 'keys'\n[[provider]]\nname = 'a'\n\
+                [[provider]]\nname = 'b'\n[[class]]\nname = 'soon'\nwindow = '1h'\nmax_jobs = 5";
+    let config = over(text, &flags).unwrap();
+    assert_eq!(config.server.listen, "[::1]:9".parse().unwrap());
+    assert_eq!(config.server.data_dir, Path::new("elsewhere"));
+    assert_eq!(config.auth.mode, Mode::Passthrough);
+    assert_eq!(config.waiting.hold, Duration::ZERO);
+    assert_eq!(config.classes["soon"], Rule::Window { window_ms: 50, max_jobs: Some(5) });
+    let providers: Vec<(&str, u128)> =
+        config.providers.iter().map(|one| (one.base_url.as_str(), one.poll_interval.as_millis())).collect();
+    assert_eq!(providers, [("http://127.0.0.1:1/v1", 100), ("https://api.openai.com/v1", 100)]);
+    assert_eq!((config.timing().tick_ms, config.timing().poll_interval_ms), (50, 100));
+}
+
+#[test]
+fn open_mode_is_for_this_machine_only() {
+    let listen = |address: &str| Flags { listen: Some(address.to_owned()), ..Flags::default() };
+    for (address, mode) in [
+        ("127.0.0.1:1", Mode::Open),
+        ("[::1]:1", Mode::Open),
+        ("[::ffff:127.0.0.1]:1", Mode::Open),
+        ("0.0.0.0:1", Mode::Keys),
+        ("[::]:1", Mode::Keys),
+        ("10.0.0.1:1", Mode::Keys),
+    ] {
+        assert_eq!(over("", &listen(address)).unwrap().auth.mode, mode, "{address}");
+        let explicit = over("[auth]\nmode = 'open'", &listen(address));
+        assert_eq!(explicit.is_ok(), mode == Mode::Open, "{address}");
+    }
+    let flags = Flags { auth: Some("open".to_owned()), ..listen("0.0.0.0:1") };
+    assert!(over("", &flags).unwrap_err()[0].starts_with("--auth (OFFPEAK_AUTH): \"open\" on 0.0.0.0:1 would let"));
+}
+
+#[test]
+fn a_missing_key_is_refused_but_in_passthrough() {
+    let text = "[[provider]]\nname = 'a'\nkey_env = 'A_KEY'";
+    let of = |auth: &str, look_up: &dyn Fn(&str) -> Lookup| {
+        let flags = Flags { auth: Some(auth.to_owned()), ..Flags::default() };
+        looking_up(text, &flags, look_up)
+    };
+    for auth in ["open", "keys"] {
+        let lines = of(auth, &|_| Lookup::Missing).unwrap_err();
+        assert!(lines.len() == 1 && lines[0].starts_with("A_KEY is not set"), "{lines:?}");
+    }
+    assert!(of("passthrough", &|_| Lookup::Missing).unwrap().providers[0].key.is_none());
+    assert!(of("passthrough", &|_| Lookup::Odd).is_err());
+    assert!(of("open", &with_key).unwrap().providers[0].key.is_some());
+}
+
+#[test]
+fn no_text_form_of_the_settings_holds_a_key() {
+    let config = file("").unwrap();
+    assert!(!format!("{config} {config:?} {config:#?}").contains("sk-secret"));
+}
+
+#[test]
+fn timing_follows_the_provider() {
+    let text = "[[provider]]\nname = 'a'\npoll_interval = '1h'\ncreate_timeout = '1s'\ncreate_grace = '2s'\n\
+                [[provider]]\nname = 'b'\n[limits]\nmax_attempts = 7";
+    let config = file(text).unwrap();
+    let one = config.timing_of(&config.providers[0]);
+    assert_eq!((one.poll_interval_ms, one.create_timeout_ms, one.create_grace_ms), (3_600_000, 1_000, 2_000));
+    assert_eq!((one.absent_gap_ms, one.max_attempts, one.tick_ms), (2_000, 7, 1_000));
+    let all = config.timing();
+    assert_eq!((all.poll_interval_ms, all.create_timeout_ms, all.create_grace_ms), (30_000, 60_000, 300_000));
+}

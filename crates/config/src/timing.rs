@@ -1,0 +1,71 @@
+//! The durations of the protocol, from the settings.
+
+use std::time::Duration;
+
+use offpeak_core::class::Rule;
+use offpeak_core::ports::Settings;
+use offpeak_core::timing::Timing;
+
+use crate::class::millis;
+use crate::{Config, Place, Provider};
+
+impl Config {
+    /// What the flows go by.
+    pub fn settings(&self) -> Settings {
+        let named = |provider: &Provider| (provider.name.clone(), self.timing_of(provider));
+        Settings {
+            timing: self.timing(),
+            provider_timing: self.providers.iter().map(named).collect(),
+            classes: self.classes.clone(),
+        }
+    }
+
+    /// How long a finished job is kept, milliseconds.
+    pub fn retention_ms(&self) -> u64 {
+        millis(self.retention.results)
+    }
+
+    /// Durations of the protocol towards one provider.
+    pub fn timing_of(&self, provider: &Provider) -> Timing {
+        let defaults = match self.place {
+            Place::Machine => Timing { tick_ms: self.tick_ms(), ..Timing::default() },
+            Place::Lambda => on_lambda(),
+        };
+        let create_grace_ms = millis(provider.create_grace);
+        Timing {
+            create_timeout_ms: millis(provider.create_timeout),
+            create_grace_ms,
+            absent_gap_ms: defaults.absent_gap_ms.min(create_grace_ms),
+            poll_interval_ms: millis(provider.poll_interval),
+            max_attempts: self.limits.max_attempts,
+            ..defaults
+        }
+    }
+
+    /// Durations of the protocol that suit every provider: the shortest poll interval, the longest create.
+    pub fn timing(&self) -> Timing {
+        let first = self.providers.first().cloned().unwrap_or_else(|| Provider::of(self.place));
+        let mut suits_all = Provider { poll_interval: Duration::MAX, ..first };
+        for provider in &self.providers {
+            suits_all.poll_interval = suits_all.poll_interval.min(provider.poll_interval);
+            suits_all.create_timeout = suits_all.create_timeout.max(provider.create_timeout);
+            suits_all.create_grace = suits_all.create_grace.max(provider.create_grace);
+        }
+        self.timing_of(&suits_all)
+    }
+
+    /// A second, or the shortest window or poll interval if that is shorter.
+    fn tick_ms(&self) -> u64 {
+        let polls = self.providers.iter().map(|provider| millis(provider.poll_interval));
+        let windows = self.classes.values().map(|rule| match rule {
+            Rule::Window { window_ms, .. } => *window_ms,
+            Rule::At { .. } => u64::MAX,
+        });
+        polls.chain(windows).fold(Timing::default().tick_ms, u64::min)
+    }
+}
+
+/// What the functions go by: schedules start them every minute, and each may run for 900 s.
+fn on_lambda() -> Timing {
+    Timing { tick_ms: 60_000, visibility_ms: 900_000, receive_wait_ms: 1_000, lease_ms: 120_000, ..Timing::default() }
+}

@@ -1,0 +1,82 @@
+//! How each function starts: what the stack made, what its parameters say, and the ports on both.
+//!
+//! Everything is read and checked before the first event; what is missing or odd is an error that names its parameter.
+
+use std::sync::Arc;
+
+use offpeak_aws::{
+    Clients, Connection, Options, ParameterError, Parameters, ResourceError, Resources, Store, SystemClock,
+    SystemRandom,
+};
+use offpeak_config::{ComposeError, Config, Flags, Mode, Refused, Stores};
+use offpeak_core::ports::{Ports, Wake};
+
+/// A stack as a function finds it.
+#[derive(Debug)]
+pub struct Deployment {
+    /// The effective settings.
+    pub config: Config,
+    /// The ports on what the stack made.
+    pub store: Store,
+    /// Whether the stack has the index of jobs by tenant.
+    pub job_index: bool,
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The environment does not name what the stack made.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
+    /// The stack's parameters cannot be read.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] Refused),
+    /// Callers' keys would be kept, and nothing seals them.
+    #[error("auth is passthrough, and the stack has no key to seal with: deploy it with the parameter Auth=passthrough")]
+    Unsealed,
+}
+
+impl Deployment {
+    /// Reads the environment and the stack's parameters: one call.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the variable or the parameter.
+    pub async fn open() -> Result<Self, OpenError> {
+        let resources = Resources::from_environment()?;
+        let clients = Clients::connect(&Connection::from_environment()?).await;
+        let Parameters { config, keys } = Parameters::load(&clients, &resources.parameters).await?;
+        let classes: Vec<&str> = resources.queues.keys().map(String::as_str).collect();
+        let flags = Flags::from_environment();
+        let config = Config::of_deployment(config.as_deref(), &flags, &keys, &classes, &resources.parameters)?;
+        if config.auth.mode == Mode::Passthrough && resources.sealing_key.is_none() {
+            return Err(OpenError::Unsealed);
+        }
+        let options = Options { own: config.own_credentials(), retention_ms: config.retention_ms() };
+        let job_index = resources.job_index;
+        Ok(Self { store: Store::new(clients, resources, options), config, job_index })
+    }
+
+    /// Everything that flows may touch.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn ports(&self, wake: Arc<dyn Wake>) -> Result<Ports, ComposeError> {
+        let store = &self.store;
+        let stores = Stores {
+            jobs: store.jobs(),
+            submissions: store.submissions(),
+            classes: store.classes(),
+            intake: store.intake(),
+            objects: store.objects(),
+            credentials: store.credentials(),
+            usage: store.usage(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        };
+        self.config.ports(stores, wake)
+    }
+}

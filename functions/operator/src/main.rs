@@ -1,0 +1,32 @@
+//! Composes the operator's function and runs it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lambda_runtime::{LambdaEvent, service_fn};
+use offpeak_aws::telemetry;
+use offpeak_deployment::Deployment;
+use offpeak_operator::handler::{self, Command};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::start();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the operator cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
+    let deployment = Deployment::open().await.context("reading the deployment")?;
+    let ports = deployment.ports(Arc::new(())).context("setting up the providers")?;
+    let commands = service_fn(|event: LambdaEvent<Command>| {
+        let (ports, store) = (&ports, &deployment.store);
+        async move { handler::handle(ports, store, event.payload).await }
+    });
+    lambda_runtime::run(commands).await.map_err(anyhow::Error::from_boxed)
+}

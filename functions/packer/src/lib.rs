@@ -1,0 +1,3 @@
+//! The packer as a Lambda function: one drain of a class, then the first steps of what it sealed.
+
+pub mod handler;

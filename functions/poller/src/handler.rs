@@ -1,0 +1,32 @@
+//! A tick of the poller: advance and collect everything that is open.
+
+use anyhow::Context as _;
+use offpeak_core::flows::advance_all::advance_all;
+use offpeak_core::ports::Ports;
+use serde::Serialize;
+
+/// No submission is begun with when less than this is left of an invocation: what is under way can end.
+const RESERVE_MS: u64 = 120_000;
+
+/// What a tick did.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Polled {
+    /// Submissions that something was owed to.
+    pub open: usize,
+    /// Of these, how many took every step they could.
+    pub advanced: usize,
+}
+
+/// Advances every open submission. `deadline_ms` is when the invocation ends, Unix milliseconds.
+///
+/// # Errors
+/// The open submissions cannot be listed: the next tick repeats it.
+pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
+    let ids = ports.submissions.open().await.context("listing open submissions")?;
+    let open = ids.len();
+    let round = advance_all(ports, ids, deadline_ms.saturating_sub(RESERVE_MS)).await;
+    if open > 0 {
+        tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");
+    }
+    Ok(Polled { open, advanced: round.advanced })
+}

@@ -1,0 +1,33 @@
+//! Composes the poller and runs it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lambda_runtime::{LambdaEvent, service_fn};
+use offpeak_aws::telemetry;
+use offpeak_deployment::Deployment;
+use offpeak_poller::handler;
+use serde::de::IgnoredAny;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    telemetry::start();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the poller cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
+    let deployment = Deployment::open().await.context("reading the deployment")?;
+    let ports = deployment.ports(Arc::new(())).context("setting up the providers")?;
+    let ticks = service_fn(|event: LambdaEvent<IgnoredAny>| {
+        let ports = &ports;
+        async move { handler::handle(ports, event.context.deadline).await }
+    });
+    lambda_runtime::run(ticks).await.map_err(anyhow::Error::from_boxed)
+}

@@ -1,0 +1,35 @@
+//! The action of IAM that a call needs, and the resource that a policy names for it.
+
+use crate::{Call, Stack};
+
+const REGION: &str = "us-east-1:000000000000";
+
+/// What IAM asks for: the action, and the resource's ARN.
+///
+/// Where an operation's name is not its action: the Service Authorization Reference of each service, read 2026-11-21.
+pub fn action(call: &Call, stack: &Stack) -> (String, String) {
+    let operation = call.operation.as_str();
+    let resource = call.resource.as_str();
+    match call.service.as_str() {
+        "DynamoDB" => (format!("dynamodb:{operation}"), format!("arn:aws:dynamodb:{REGION}:table/{resource}")),
+        "SQS" => {
+            let operation = operation.strip_suffix("Batch").unwrap_or(operation);
+            let queue = resource.rsplit('/').next().unwrap_or_default();
+            (format!("sqs:{operation}"), format!("arn:aws:sqs:{REGION}:{queue}"))
+        }
+        "S3" => {
+            let action = match operation {
+                "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
+                "HeadObject" => "GetObject",
+                "ListObjectsV2" => "ListBucket",
+                same => same,
+            };
+            (format!("s3:{action}"), format!("arn:aws:s3:::{resource}"))
+        }
+        "SSM" => {
+            (format!("ssm:{operation}"), format!("arn:aws:ssm:{REGION}:parameter{}", resource.trim_end_matches('/')))
+        }
+        "KMS" => (format!("kms:{operation}"), resource.to_owned()),
+        other => panic!("{} called {other}", stack.function(call.function)),
+    }
+}

@@ -1,0 +1,105 @@
+//! The services of the emulator by their own wire: it asks for no signature, so a small client is enough.
+
+use bytes::Bytes;
+use offpeak_tests::{Answer, Call, Http};
+use serde_json::Value;
+
+use crate::xml;
+
+/// Where the services are.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    http: Http,
+    url: String,
+}
+
+/// What a function answered to a direct invocation.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// Its answer, or what it failed with.
+    pub payload: Value,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+impl Aws {
+    /// The services at this address.
+    pub fn at(url: &str) -> Self {
+        Self { http: Http::to(url), url: url.to_owned() }
+    }
+
+    /// The address of them all.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn signed(service: &str, call: Call) -> Call {
+        let scope = format!("test/20260101/us-east-1/{service}/aws4_request");
+        call.header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"))
+    }
+
+    fn post(&self, service: &str, path: &str, body: impl Into<Bytes>) -> Call {
+        Self::signed(service, self.http.post_bytes(path, body))
+    }
+
+    /// Calls a service that speaks JSON, by its `TARGET.Operation`.
+    pub async fn json(&self, target: &str, input: &Value) -> Value {
+        let service = match target.split('_').next() {
+            Some("Logs") => "logs",
+            Some("DynamoDB") => "dynamodb",
+            _ if target.starts_with("AmazonSSM.") => "ssm",
+            _ if target.starts_with("AmazonSQS.") => "sqs",
+            _ if target.starts_with("TrentService.") => "kms",
+            _ => panic!("whose is {target}?"),
+        };
+        let version = if matches!(service, "dynamodb" | "sqs") { "1.0" } else { "1.1" };
+        let call = self.post(service, "/", input.to_string()).header("x-amz-target", target);
+        let answer = call.header("content-type", format!("application/x-amz-json-{version}")).send().await;
+        assert_eq!(answer.status, 200, "{target}: {answer:?}");
+        answer.json()
+    }
+
+    /// Calls a service that speaks forms and XML. The fields need no encoding.
+    pub async fn query(&self, service: &str, version: &str, fields: &str) -> String {
+        let call = self.post(service, "/", format!("Version={version}&{fields}"));
+        let answer = call.header("content-type", "application/x-www-form-urlencoded").send().await;
+        assert_eq!(answer.status, 200, "{fields}: {answer:?}");
+        answer.text()
+    }
+
+    /// Reads from a service that speaks plain HTTP.
+    pub async fn get(&self, service: &str, path: &str) -> Answer {
+        let answer = Self::signed(service, self.http.get(path)).send().await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Invocation {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let answer = self.post("lambda", &path, event.to_string()).send().await;
+        assert_eq!(answer.status, 200, "{function}: {answer:?}");
+        let failed = !answer.header("x-amz-function-error").is_empty();
+        Invocation { payload: serde_json::from_slice(&answer.body).unwrap_or(Value::Null), failed }
+    }
+
+    /// Every item of a table.
+    pub async fn items(&self, table: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut input = serde_json::json!({"TableName": table});
+        loop {
+            let mut page = self.json("DynamoDB_20120810.Scan", &input).await;
+            items.extend(page["Items"].as_array_mut().expect("items").drain(..));
+            if page["LastEvaluatedKey"].is_null() {
+                return items;
+            }
+            input["ExclusiveStartKey"] = page["LastEvaluatedKey"].take();
+        }
+    }
+
+    /// The names of a bucket's objects, the first thousand.
+    pub async fn objects(&self, bucket: &str) -> Vec<String> {
+        let answer = self.get("s3", &format!("/{bucket}?list-type=2")).await;
+        xml::texts(&answer.text(), "Key").into_iter().map(xml::plain).collect()
+    }
+}

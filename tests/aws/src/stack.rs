@@ -1,0 +1,140 @@
+//! A deployed stack: what its template's names became.
+
+use std::collections::BTreeMap;
+
+use offpeak_tests::{Http, workspace};
+use serde_json::Value;
+
+use crate::{Aws, xml};
+
+/// A function of the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Function {
+    /// Takes requests and hands answers out.
+    FrontDoor,
+    /// Drains a class.
+    Packer,
+    /// Advances and collects.
+    Poller,
+    /// Does what an operator asks for.
+    Operator,
+}
+
+impl Function {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::FrontDoor, Self::Packer, Self::Poller, Self::Operator];
+
+    /// Its name in the template.
+    pub fn logical(self) -> &'static str {
+        match self {
+            Self::FrontDoor => "FrontDoor",
+            Self::Packer => "Packer",
+            Self::Poller => "Poller",
+            Self::Operator => "Operator",
+        }
+    }
+}
+
+/// A stack as it was deployed.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// What it tells its users.
+    pub outputs: BTreeMap<String, String>,
+    resources: BTreeMap<String, String>,
+}
+
+impl Stack {
+    /// Looks at a stack that has been deployed.
+    pub async fn look(aws: &Aws, name: &str) -> Self {
+        let ask = async |action: &str| {
+            let fields = format!("Action={action}&StackName={name}");
+            aws.query("cloudformation", "2010-05-15", &fields).await
+        };
+        let told = ask("DescribeStacks").await;
+        let pair = |member: &str, key: &str, value: &str| {
+            (xml::plain(xml::text(member, key)), xml::plain(xml::text(member, value)))
+        };
+        let told = xml::texts(&told, "Outputs").first().map_or("", |outputs| *outputs).to_owned();
+        let outputs =
+            xml::texts(&told, "member").iter().map(|member| pair(member, "OutputKey", "OutputValue")).collect();
+        let made = ask("DescribeStackResources").await;
+        let members = made.split("<member>").skip(1);
+        let resources = members.map(|member| pair(member, "LogicalResourceId", "PhysicalResourceId")).collect();
+        Self { name: name.to_owned(), outputs, resources }
+    }
+
+    /// What a resource of the template became.
+    pub fn physical(&self, logical: &str) -> &str {
+        self.resources.get(logical).unwrap_or_else(|| panic!("no {logical} among {:?}", self.resources.keys()))
+    }
+
+    /// The name of a function.
+    pub fn function(&self, function: Function) -> &str {
+        self.physical(function.logical())
+    }
+
+    /// Callers of its API, without a key.
+    pub fn http(&self) -> Http {
+        Http::to(self.base_url().strip_suffix("/v1").expect("a base URL that ends in /v1"))
+    }
+
+    /// What an SDK takes as its base URL.
+    pub fn base_url(&self) -> &str {
+        &self.outputs["BaseUrl"]
+    }
+
+    /// An event of the folder `events/`, by its file's stem.
+    pub fn event(&self, name: &str) -> Value {
+        let path = workspace().join(format!("events/{name}.json"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The memory of a function.
+    pub async fn memory_mb(&self, aws: &Aws, function: Function) -> u64 {
+        let path = format!("/2015-03-31/functions/{}/configuration", self.function(function));
+        aws.get("lambda", &path).await.json()["MemorySize"].as_u64().expect("a size")
+    }
+
+    /// The schedules: their names, whom they invoke, and every how many minutes.
+    pub async fn schedules(&self, aws: &Aws) -> Vec<(String, Function, u64)> {
+        let listed = aws.get("scheduler", "/schedules").await.json();
+        let mut found = Vec::new();
+        for schedule in listed["Schedules"].as_array().expect("schedules") {
+            let name = schedule["Name"].as_str().expect("a name");
+            if !name.starts_with(&self.name) {
+                continue;
+            }
+            let told = aws.get("scheduler", &format!("/schedules/{name}")).await.json();
+            let target = told["Target"]["Arn"].as_str().expect("a target");
+            let invoked = Function::ALL.into_iter().find(|function| target.ends_with(self.function(*function)));
+            let every = minutes(told["ScheduleExpression"].as_str().expect("an expression"));
+            found.push((name.to_owned(), invoked.unwrap_or_else(|| panic!("{target} is no function")), every));
+        }
+        assert!(!found.is_empty(), "no schedules: {listed}");
+        found
+    }
+
+    /// How many alarms there are.
+    pub async fn alarms(&self, aws: &Aws) -> u64 {
+        let told = aws.query("monitoring", "2010-08-01", "Action=DescribeAlarms").await;
+        xml::texts(&told, "AlarmName").iter().filter(|name| name.starts_with(&self.name)).count() as u64
+    }
+}
+
+/// Every how many minutes a schedule runs; a `cron` of this application's runs once a day.
+fn minutes(expression: &str) -> u64 {
+    let Some(rate) = expression.strip_prefix("rate(") else {
+        assert!(expression.starts_with("cron("), "{expression}");
+        return 24 * 60;
+    };
+    let (number, unit) = rate.trim_end_matches(')').split_once(' ').expect("a number and a unit");
+    let number: u64 = number.parse().expect("a number");
+    match unit {
+        "minute" | "minutes" => number,
+        "hour" | "hours" => 60 * number,
+        other => panic!("every how many minutes is {other}?"),
+    }
+}

@@ -1,0 +1,157 @@
+//! The one stack of this test binary, what surrounds it, and whose turn it is.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use offpeak_simulator::{Faults, Options};
+use offpeak_testkit::emulator::Emulator;
+use offpeak_tests::{Http, PATIENCE, Upstream};
+use serde_json::{Value, json};
+use tokio::sync::{MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::crew::Crew;
+use crate::{Aws, Function, Sam, Stack};
+
+/// The stack's name.
+const NAME: &str = "e2e";
+
+/// Routes, so that there are models without one, and a pause that tests can wait for.
+const CONFIG: &str = "[waiting]\nretry_after = \"1s\"\n\n[[provider]]\nname = \"simulated\"\ncreate_timeout = \"5s\"\n\
+    create_grace = \"2s\"\n\n[[route]]\nmodel = \"gpt-*\"\n[[route]]\nmodel = \"text-embedding-*\"\n\
+    [[route]]\nmodel = \"omni-*\"\n";
+
+/// The stack, deployed once, and its surroundings.
+#[derive(Debug)]
+pub struct World {
+    /// The services.
+    pub aws: Aws,
+    /// The command that deploys.
+    pub sam: Sam,
+    /// The provider.
+    pub upstream: Upstream,
+    /// The stack.
+    pub stack: Stack,
+    /// When the first function can have run, Unix milliseconds.
+    pub began_ms: u64,
+    crew: Crew,
+    turns: RwLock<()>,
+    _emulator: &'static Emulator,
+}
+
+/// While this is held the crew ticks, and other tests use the stack too.
+#[derive(Debug)]
+pub struct Busy<'a>(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'a, ()>);
+
+/// While this is held nobody else uses the stack, and only its schedules tick.
+#[derive(Debug)]
+pub struct Quiet<'a>(#[expect(dead_code, reason = "held, not read")] (RwLockWriteGuard<'a, ()>, MutexGuard<'a, ()>));
+
+impl World {
+    /// Deploys the stack at the first call.
+    pub async fn get() -> &'static Self {
+        static WORLD: OnceCell<World> = OnceCell::const_new();
+        WORLD.get_or_init(Self::create).await
+    }
+
+    async fn create() -> Self {
+        let emulator = tokio::task::spawn_blocking(Emulator::shared).await.expect("a blocking task");
+        let (aws, sam) = (Aws::at(emulator.url()), Sam::at(emulator.url()));
+        // Long enough that a first look comes before the answer.
+        let upstream = Upstream::start(Options { batch_delay_ms: 1_000, ..Options::default() }).await;
+        put(&aws, "config", "String", CONFIG).await;
+        put(&aws, "keys/OPENAI_API_KEY", "SecureString", "sk-own").await;
+        let began_ms = now_ms();
+        sam.deploy(NAME, &Self::parameters(upstream.url(), &[])).await;
+        let stack = Stack::look(&aws, NAME).await;
+        let crew = Crew::start(&aws, &stack);
+        Self { aws, sam, upstream, stack, began_ms, crew, turns: RwLock::default(), _emulator: emulator }
+    }
+
+    /// Everything that differs from the template's defaults, the last of a name holding.
+    fn parameters<'a>(upstream: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let mut parameters = vec![("Architecture", architecture), ("Upstream", upstream), ("Auth", "keys")];
+        parameters.extend([("Window", "1s"), ("PollInterval", "200ms"), ("S3PathStyle", "true")]);
+        parameters.push(("LogLevel", "info,offpeak_aws::calls=debug"));
+        parameters.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        parameters.extend(more);
+        parameters
+    }
+
+    /// Deploys the stack again, with these parameters changed.
+    pub async fn redeploy(&self, more: &[(&str, &str)]) -> Stack {
+        self.sam.deploy(NAME, &Self::parameters(self.upstream.url(), more)).await;
+        Stack::look(&self.aws, NAME).await
+    }
+
+    /// Waits for a turn among others.
+    pub async fn busy(&self) -> Busy<'_> {
+        Busy(self.turns.read().await)
+    }
+
+    /// Waits until the stack is not used, and keeps it so.
+    pub async fn quiet(&self) -> Quiet<'_> {
+        Quiet((self.turns.write().await, self.crew.pause().await))
+    }
+
+    /// What the crew's ticks failed with.
+    pub fn failed_ticks(&self) -> Vec<Value> {
+        self.crew.failures()
+    }
+
+    /// Asks the operator, who must not fail.
+    pub async fn operator(&self, event: &Value) -> Value {
+        let end = self.aws.invoke(self.stack.function(Function::Operator), event).await;
+        assert!(!end.failed, "{event}: {}", end.payload);
+        end.payload
+    }
+
+    /// Makes a key for a tenant.
+    pub async fn key_of(&self, tenant: &str) -> String {
+        let made = self.operator(&json!({"command": "keys create", "tenant": tenant})).await;
+        made["key"].as_str().unwrap_or_else(|| panic!("no key: {made}")).to_owned()
+    }
+
+    /// Callers of a tenant's own.
+    pub async fn tenant(&self, tenant: &str) -> Http {
+        self.stack.http().with_key(self.key_of(tenant).await)
+    }
+
+    /// Lets the provider fail in these ways from now on.
+    pub fn provider_fails_with(&self, faults: Faults) {
+        self.upstream.fails_with(faults);
+    }
+
+    /// Ticks, while the crew rests, until a job is done.
+    pub async fn tick_until_done(&self, http: &Http, job: &str) {
+        offpeak_tests::until(&format!("{job} done"), PATIENCE, async || {
+            for (function, event) in [(Function::Packer, "packer-soon"), (Function::Poller, "poller")] {
+                let end = self.aws.invoke(self.stack.function(function), &self.stack.event(event)).await;
+                assert!(!end.failed, "{function:?}: {}", end.payload);
+            }
+            (http.json(&format!("/v1/jobs/{job}")).await["status"] == "done").then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a job's status is this.
+    pub async fn job_is(&self, http: &Http, job: &str, status: &str, bound: Duration) -> Value {
+        offpeak_tests::until(&format!("{job} {status}"), bound, async || {
+            let shown = http.json(&format!("/v1/jobs/{job}")).await;
+            (shown["status"] == status).then_some(shown)
+        })
+        .await
+    }
+}
+
+/// Stores a parameter of the stack.
+async fn put(aws: &Aws, name: &str, kind: &str, value: &str) {
+    let input = json!({"Name": format!("/offpeak/{NAME}/{name}"), "Type": kind, "Value": value, "Overwrite": true});
+    aws.json("AmazonSSM.PutParameter", &input).await;
+}
+
+/// The clock of this machine, which the emulator's logs go by.
+#[expect(clippy::disallowed_methods, reason = "the logs of another process are asked for by its time")]
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+    u64::try_from(since.as_millis()).expect("milliseconds")
+}

@@ -1,0 +1,119 @@
+//! A stack is deployed over itself, used in other ways, and taken down.
+
+use offpeak_tests::{PATIENCE, chat};
+use offpeak_tests_aws::{Fact, World, grants, left};
+use serde_json::json;
+
+use super::{bill, bodies, door, privileges, schedules, sdk};
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// Everything that is found out about the first deployment.
+static FIRST: [&Fact; 12] = [
+    &sdk::SERVED,
+    &door::REFUSED,
+    &door::APART,
+    &door::KEYED,
+    &door::REVOKED,
+    &door::UNLISTED,
+    &door::NIGHTLY,
+    &bodies::LARGE,
+    &bodies::ODD,
+    &bodies::REFUSED,
+    &schedules::DRIVEN,
+    &bill::BILL,
+];
+
+pub(crate) static KEPT: Fact = Fact::new(|| Box::pin(kept()));
+pub(crate) static PASSED_THROUGH: Fact = Fact::new(|| Box::pin(passed_through()));
+pub(crate) static AUDITED: Fact = Fact::new(|| Box::pin(audited()));
+pub(crate) static TAKEN_DOWN: Fact = Fact::new(|| Box::pin(taken_down()));
+
+#[test]
+fn a_second_deploy_keeps_jobs_and_keys_and_lists_them_with_the_index() {
+    KEPT.holds();
+}
+
+#[test]
+fn callers_credentials_pass_through_sealed() {
+    PASSED_THROUGH.holds();
+}
+
+#[test]
+fn the_audit_of_the_whole_run_finds_nothing() {
+    AUDITED.holds();
+}
+
+#[test]
+fn what_is_left_after_the_stack_is_what_holds_data() {
+    TAKEN_DOWN.holds();
+}
+
+/// Notes what the deployment grants, before the next one.
+async fn note_grants(world: &World) {
+    let granted = grants(&world.aws, &world.stack).await;
+    privileges::GRANTED.lock().extend(granted);
+}
+
+async fn kept() {
+    let world = World::get().await;
+    super::all(&FIRST).await;
+    let _alone = world.quiet().await;
+    note_grants(world).await;
+    let http = world.tenant("kept").await;
+    let job = http.post(CHAT, &chat("kept")).header("prefer", "respond-async").send().await;
+    let stack = world.redeploy(&[("JobIndex", "true")]).await;
+    assert_eq!(stack.outputs, world.stack.outputs);
+    note_grants(world).await;
+    world.tick_until_done(&http, job.job()).await;
+    http.get(&format!("/v1/jobs/{}/result", job.job())).send().await.echoes("kept");
+    let later = http.post(CHAT, &chat("listed")).header("prefer", "respond-async").send().await;
+    let listed = http.json("/v1/jobs").await;
+    assert_eq!(listed["data"][0]["id"], later.job(), "{listed}");
+    world.tick_until_done(&http, later.job()).await;
+}
+
+async fn passed_through() {
+    let world = World::get().await;
+    super::all(&[&KEPT]).await;
+    let _alone = world.quiet().await;
+    world.redeploy(&[("JobIndex", "true"), ("Auth", "passthrough")]).await;
+    note_grants(world).await;
+    let http = world.stack.http().with_key("sk-callers-own-credential");
+    let job = http.post(CHAT, &chat("sealed")).header("prefer", "respond-async").send().await;
+    world.tick_until_done(&http, job.job()).await;
+    http.get(&format!("/v1/jobs/{}/result", job.job())).send().await.echoes("sealed");
+    let relayed = http.get("/v1/models").send().await;
+    assert_eq!(relayed.status, 200, "{relayed:?}");
+    let sealed = world.aws.items(world.stack.physical("CredentialsTable")).await;
+    assert!(!sealed.is_empty() && !json!(sealed).to_string().contains("sk-callers-own-credential"));
+}
+
+async fn audited() {
+    let world = World::get().await;
+    super::all(&[&PASSED_THROUGH]).await;
+    let status = world.operator(&json!({"command": "status"})).await;
+    assert!(status["jobs"]["done"].as_u64().is_some_and(|done| done >= 700), "{status}");
+    let audit = world.operator(&json!({"command": "audit"})).await;
+    assert_eq!(audit["violations"], json!([]), "{audit}");
+    println!("status {status}\naudit {audit}");
+    let counts = world.upstream.counts();
+    assert_eq!((counts.paid_twice, counts.mixed_model_batches), (0, 0));
+    assert_eq!(world.failed_ticks(), Vec::<serde_json::Value>::new());
+}
+
+async fn taken_down() {
+    let world = World::get().await;
+    super::all(&[&privileges::LEAST, &AUDITED]).await;
+    let _alone = world.quiet().await;
+    world.sam.delete(&world.stack.name).await;
+    let left = left(&world.aws, &world.stack.name).await;
+    println!("left after the stack: {left:#?}");
+    let kept =
+        ["JobsTable", "SubmissionsTable", "ClassesTable", "KeysTable", "UsageTable", "CredentialsTable", "Bucket"];
+    let mut wanted: Vec<String> = kept.iter().map(|logical| world.stack.physical(logical).to_owned()).collect();
+    wanted.sort();
+    assert_eq!(left, wanted);
+    let jobs = world.aws.items(world.stack.physical("JobsTable")).await;
+    assert!(jobs.len() >= 700, "{} jobs", jobs.len());
+}

@@ -1,0 +1,185 @@
+//! Crash on AWS: the handlers' processes die at any call to AWS, and whoever comes after them finishes.
+//!
+//! ```text
+//! callers ──► front door ─┐
+//!             packer ─────┼──► SDK ──► stopper ──► emulator (tables, queue and bucket of the run's own)
+//!             poller ─────┘     └────► scripted provider (its ledger: what was paid)
+//! ```
+//!
+//! A run is ten jobs from their acceptance to their answers. Call by call, before it and after it, one process dies;
+//! callers repeat themselves and schedules tick again, until all is at rest. Then the stores, the provider's ledger and
+//! what the callers heard are compared.
+
+mod callers;
+mod crowd;
+mod site;
+mod sweep;
+mod teeth;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use offpeak_api::{Abilities, Auth, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_core::ports::Ports;
+use offpeak_packer::handler::Tick;
+use offpeak_tests_aws::Stop;
+use tokio::runtime::Runtime;
+
+use callers::Caller;
+use site::{CLASS, PROVIDER, Reach, Site};
+use verdict::{Counts, verdict};
+
+/// Jobs of a run.
+const JOBS: usize = 10;
+/// What is left of an invocation when a handler begins: more than it keeps for its end.
+const INVOCATION_MS: u64 = 600_000;
+/// Between two ticks of the schedules.
+const TICK: Duration = Duration::from_millis(50);
+
+/// One run.
+struct Run {
+    site: Site,
+    stop: Stop,
+    callers: Vec<Caller>,
+    /// Calls made when all were accepted, when all was at rest, and when all were answered.
+    calls: [u64; 3],
+    observer: Observer,
+}
+
+/// Looks at the stores without being counted, or dying.
+struct Observer {
+    runtime: Runtime,
+    reach: Reach,
+}
+
+impl Observer {
+    fn of(site: &Site) -> Self {
+        let runtime = apart();
+        let reach = runtime.block_on(site.reach(&Stop::never().process()));
+        Self { runtime, reach }
+    }
+
+    fn sees_rest(&self, site: &Site) -> bool {
+        self.runtime.block_on(site.is_at_rest(&self.reach))
+    }
+}
+
+impl Run {
+    fn new(stop: Stop, jobs: usize) -> Self {
+        let site = apart().block_on(Site::new());
+        let observer = Observer::of(&site);
+        Self { site, stop, callers: Caller::several(jobs), calls: [0; 3], observer }
+    }
+
+    /// Everything from the first request to the last answer; what is not at rest in time is not answered.
+    fn finish(&mut self, patience: Duration) {
+        self.enter();
+        self.calls[0] = self.stop.calls();
+        let rested = self.work(patience);
+        self.calls[1] = self.stop.calls();
+        if rested {
+            self.leave();
+        }
+        self.calls[2] = self.stop.calls();
+    }
+
+    /// Broken promises.
+    fn judged(&self, counts: &mut Counts) -> Vec<String> {
+        self.observer.runtime.block_on(verdict(&self.site, &self.observer.reach, &self.callers, counts))
+    }
+
+    fn enter(&mut self) {
+        self.front_door(async |caller, door| caller.enter(door).await);
+    }
+
+    fn leave(&mut self) {
+        self.front_door(async |caller, door| caller.leave(door).await);
+    }
+
+    /// Serves every caller; a front door that dies is replaced, and its caller asks again.
+    fn front_door(&mut self, serve: impl AsyncFn(&mut Caller, &Router)) {
+        let mut served = 0;
+        while served < self.callers.len() {
+            let process = self.stop.process();
+            process.live(async {
+                let door = door(&self.site.reach(&process).await);
+                while let Some(caller) = self.callers.get_mut(served) {
+                    serve(caller, &door).await;
+                    served += 1;
+                }
+            });
+        }
+    }
+
+    /// Ticks packer and poller until all is at rest.
+    fn work(&self, patience: Duration) -> bool {
+        let began = Instant::now();
+        loop {
+            tick(&self.site, &self.stop, async |ports| pack(ports).await);
+            tick(&self.site, &self.stop, async |ports| poll(ports).await);
+            if self.observer.sees_rest(&self.site) {
+                return true;
+            }
+            if began.elapsed() > patience {
+                return false;
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+}
+
+/// A runtime for this thread alone.
+fn apart() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// One invocation in a process of its own.
+fn tick(site: &Site, stop: &Stop, handle: impl AsyncFn(&Ports)) {
+    let process = stop.process();
+    process.live(async { handle(&site.reach(&process).await.ports).await });
+}
+
+/// A tick of the packer. What a store refuses, the next tick repeats.
+async fn pack(ports: &Ports) {
+    let tick = Tick { class: CLASS.to_owned() };
+    let deadline_ms = ports.clock.now_ms() + INVOCATION_MS;
+    let _ = offpeak_packer::handler::handle(ports, &tick, deadline_ms).await;
+}
+
+/// A tick of the poller.
+async fn poll(ports: &Ports) {
+    let deadline_ms = ports.clock.now_ms() + INVOCATION_MS;
+    let _ = offpeak_poller::handler::handle(ports, deadline_ms).await;
+}
+
+/// The front door as a deployment behind an HTTP API has it: nothing is held.
+fn door(reach: &Reach) -> Router {
+    let rules = Rules {
+        hold_ms: 0,
+        not_ready_status: 503,
+        retry_after_s: 60,
+        redirect: false,
+        max_body_bytes: 6 << 20,
+        deadline_ms: 86_400_000,
+        relay_allow: Vec::new(),
+        look_ms: 1_000,
+        stream_hold_ms: Some(0),
+        response_bytes: None,
+        relay_bytes: None,
+        relay_ms: None,
+    };
+    let route = Route {
+        model: Pattern::new("*"),
+        provider: PROVIDER.to_owned(),
+        upstream_model: None,
+        class: CLASS.to_owned(),
+        deadline_ms: None,
+    };
+    let abilities = Abilities { index: None, walk: None, relay: None, share: None };
+    let (waiters, keys) = (Arc::<Waiters>::default(), reach.store.keys());
+    let gateway =
+        Gateway::new(reach.ports.clone(), waiters, (Auth::Open, keys), Routes(vec![route]), rules, abilities);
+    router(Arc::new(gateway))
+}

@@ -1,0 +1,129 @@
+//! Callers that repeat themselves until they are answered, as SDKs do.
+
+use axum::Router;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::http::request::Builder;
+use hyper::{HeaderMap, Request, StatusCode};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// How a caller waits for its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It repeats its request, under an `Idempotency-Key`.
+    Keyed,
+    /// It repeats its request, with the SDK's retry count.
+    Unkeyed,
+    /// It asks for the job, and fetches the result by its id.
+    Async,
+}
+
+/// One caller of one request.
+#[derive(Debug)]
+pub(super) struct Caller {
+    number: usize,
+    way: Way,
+    withdraws: bool,
+    /// Calls begun so far, lost ones included.
+    tries: u32,
+    /// Its job, once it was told.
+    job: Option<String>,
+    withdrawn: bool,
+    /// Status and body of its final answer.
+    answer: Option<(u16, Bytes)>,
+}
+
+impl Caller {
+    /// So many callers of different questions; the sixth withdraws its job.
+    pub(super) fn several(count: usize) -> Vec<Self> {
+        let ways = [Way::Keyed, Way::Unkeyed, Way::Async];
+        let callers = (0..count).map(|number| Self {
+            number,
+            way: ways[number % ways.len()],
+            withdraws: number == 5,
+            tries: 0,
+            job: None,
+            withdrawn: false,
+            answer: None,
+        });
+        callers.collect()
+    }
+
+    /// Its job, if it was told.
+    pub(super) fn job(&self) -> Option<&str> {
+        self.job.as_deref()
+    }
+
+    /// Whether its job never ran, by its wish.
+    pub(super) fn withdraws(&self) -> bool {
+        self.withdraws
+    }
+
+    /// Has its request accepted, and withdrawn if that is its wish.
+    pub(super) async fn enter(&mut self, door: &Router) {
+        if self.job.is_none() {
+            let (status, headers, body) = self.ask(door).await;
+            let expected = if self.way == Way::Async { StatusCode::ACCEPTED } else { StatusCode::SERVICE_UNAVAILABLE };
+            assert_eq!(status, expected, "{self:?}: {body:?}");
+            self.job = Some(headers["x-offpeak-job"].to_str().unwrap().to_owned());
+        }
+        if self.withdraws && !self.withdrawn {
+            let request = Request::post(format!("/v1/jobs/{}/cancel", self.job.as_deref().unwrap()));
+            let (status, _, body) = send(door, request, Bytes::new()).await;
+            let shown: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!((status, shown["status"].as_str()), (StatusCode::OK, Some("cancelled")), "{shown}");
+            self.withdrawn = true;
+        }
+    }
+
+    /// Fetches its answer, which must be there.
+    pub(super) async fn leave(&mut self, door: &Router) {
+        if self.answer.is_some() {
+            return;
+        }
+        let (status, _, body) = match (self.way, &self.job) {
+            (Way::Async, Some(job)) => send(door, Request::get(format!("/v1/jobs/{job}/result")), Bytes::new()).await,
+            (Way::Keyed | Way::Unkeyed | Way::Async, _) => self.ask(door).await,
+        };
+        self.answer = Some((status.as_u16(), body));
+    }
+
+    /// What is wrong with its answer.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let Some((status, body)) = &self.answer else { return Some(format!("{self:?} was never answered")) };
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let right = match self.withdraws {
+            true => *status == 410,
+            false => *status == 200 && body["echo"] == self.question(),
+        };
+        (!right).then(|| format!("{self:?} was answered {status}: {body}"))
+    }
+
+    fn question(&self) -> String {
+        format!("question {}", self.number)
+    }
+
+    /// The request, as often as it takes: each time with one more retry.
+    async fn ask(&mut self, door: &Router) -> (StatusCode, HeaderMap, Bytes) {
+        let messages = json!([{"role": "user", "content": "?"}]);
+        let body = json!({"model": "gpt-4o-mini", "messages": messages, "q": self.question()}).to_string();
+        let mut request = Request::post("/v1/chat/completions").header("content-type", "application/json");
+        request = match self.way {
+            Way::Keyed => request.header("idempotency-key", format!("key-{}", self.number)),
+            Way::Unkeyed => request,
+            Way::Async => request.header("prefer", "respond-async"),
+        };
+        request = request.header("x-stainless-retry-count", self.tries.to_string());
+        // Counted before it is sent: it may be lost on its way.
+        self.tries += 1;
+        send(door, request, Bytes::from(body)).await
+    }
+}
+
+async fn send(door: &Router, request: Builder, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
+    let request = request.body(Full::from(body)).unwrap();
+    let answer = door.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+    let (head, body) = answer.into_parts();
+    (head.status, head.headers, body.collect().await.unwrap().to_bytes())
+}

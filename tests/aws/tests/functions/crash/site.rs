@@ -1,0 +1,153 @@
+//! A stack of its own for each run: fresh tables and a fresh queue on the shared emulator, and a scripted provider.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use offpeak_aws::{Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
+use offpeak_core::class::Rule;
+use offpeak_core::flows::audit::{Report, audit};
+use offpeak_core::ids::CredentialId;
+use offpeak_core::job::Job;
+use offpeak_core::ports::{Backend, Clock as _, Intake as _, JobWalk as _, Ports, Settings, Submissions as _, Usage as _};
+use offpeak_core::timing::Timing;
+use offpeak_testkit::chaos::Gate;
+use offpeak_testkit::emulator::Emulator;
+use offpeak_testkit::fakes::TokioClock;
+use offpeak_testkit::provider::{Script, ScriptedProvider, Span};
+use offpeak_testkit::samples::Namespace;
+use offpeak_tests_aws::{Aws, Process, Tables};
+use secrecy::SecretString;
+
+/// The only class.
+pub(super) const CLASS: &str = "soon";
+/// The only provider.
+pub(super) const PROVIDER: &str = "scripted";
+
+/// A stack of its own.
+#[derive(Clone)]
+pub(super) struct Site {
+    resources: Resources,
+    /// Its provider, which outlives every process.
+    pub(super) provider: ScriptedProvider,
+}
+
+/// What a process reaches.
+pub(super) struct Reach {
+    pub(super) ports: Ports,
+    pub(super) store: Store,
+}
+
+/// What the stores say when nothing runs.
+pub(super) struct Findings {
+    pub(super) jobs: Vec<Job>,
+    pub(super) open: usize,
+    pub(super) messages: u64,
+    pub(super) audit: Report,
+    /// Lines in the usage rows of these submissions.
+    pub(super) used: u64,
+}
+
+impl Site {
+    /// Makes its tables and its queue.
+    pub(super) async fn new() -> Self {
+        let aws = Aws::at(url());
+        let name = Namespace::fresh().name("crash");
+        let tables = Tables::create(&aws, &name).await;
+        Self {
+            resources: Resources {
+                jobs_table: tables.table("jobs"),
+                submissions_table: tables.table("submissions"),
+                classes_table: tables.table("classes"),
+                keys_table: tables.table("keys"),
+                usage_table: tables.table("usage"),
+                credentials_table: tables.table("credentials"),
+                bucket: tables.bucket().to_owned(),
+                queues: tables.queues(),
+                parameters: "/offpeak/crash/".to_owned(),
+                sealing_key: None,
+                job_index: false,
+            },
+            provider: provider(),
+        }
+    }
+
+    /// What a new process composes.
+    pub(super) async fn reach(&self, process: &Process) -> Reach {
+        let connection = Connection {
+            endpoint: Some(url().to_owned()),
+            s3_path_style: true,
+            interceptors: vec![process.interceptor()],
+        };
+        let own = BTreeMap::from([(CredentialId::own(PROVIDER), SecretString::from("sk-own"))]);
+        let options = Options { own, retention_ms: 86_400_000 };
+        let store = Store::new(Clients::connect(&connection).await, self.resources.clone(), options);
+        let gate: Arc<dyn Gate> = Arc::new(process.clone());
+        let provider: Arc<dyn Backend> = Arc::new(self.provider.clone());
+        let provider = offpeak_testkit::chaos::Backend::new(provider, gate);
+        let ports = Ports {
+            jobs: store.jobs(),
+            submissions: store.submissions(),
+            classes: store.classes(),
+            intake: store.intake(),
+            objects: store.objects(),
+            backends: BTreeMap::from([(PROVIDER.to_owned(), Arc::new(provider) as _)]),
+            credentials: store.credentials(),
+            usage: store.usage(),
+            wake: Arc::new(()),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            settings: Arc::new(settings()),
+        };
+        Reach { ports, store }
+    }
+
+    /// Whether nothing is owed any more: to a caller, to the provider, to the queue.
+    pub(super) async fn is_at_rest(&self, reach: &Reach) -> bool {
+        let jobs = reach.store.jobs().scan(None, 1_000).await.unwrap();
+        let open = reach.store.submissions().open().await.unwrap();
+        let depth = reach.store.intake().depth(CLASS).await.unwrap();
+        jobs.iter().all(|job| job.state.is_final()) && open.is_empty() && depth.visible + depth.hidden == 0
+    }
+
+    /// Looks into the stores. Messages that wait are received, so nobody else must want them.
+    pub(super) async fn findings(&self, reach: &Reach) -> Findings {
+        let jobs = reach.store.jobs().scan(None, 1_000).await.unwrap();
+        let depth = reach.store.intake().depth(CLASS).await.unwrap();
+        let waiting = reach.store.intake().waiting(CLASS).await.unwrap();
+        let audit = audit(&reach.ports, reach.store.jobs().as_ref(), &waiting.into_iter().collect()).await.unwrap();
+        let mut used = 0;
+        let submissions: BTreeSet<_> = self.provider.batches().into_iter().map(|batch| batch.submission).collect();
+        for submission in submissions {
+            let rows = reach.store.usage().of(submission).await.unwrap();
+            used += rows.iter().map(|row| row.lines).sum::<u64>();
+        }
+        let open = reach.store.submissions().open().await.unwrap().len();
+        Findings { jobs, open, messages: depth.visible + depth.hidden, audit, used }
+    }
+}
+
+/// Everything short, so that what waits for a dead process waits a second or two.
+fn settings() -> Settings {
+    let timing = Timing {
+        tick_ms: 100,
+        visibility_ms: 1_000,
+        lease_ms: 1_000,
+        create_timeout_ms: 300,
+        create_grace_ms: 300,
+        absent_gap_ms: 100,
+        poll_interval_ms: 50,
+        ..Timing::default()
+    };
+    let rule = Rule::Window { window_ms: 1, max_jobs: None };
+    Settings { timing, classes: BTreeMap::from([(CLASS.to_owned(), rule)]), ..Settings::default() }
+}
+
+/// Batches that are running when they are first polled, and done soon after.
+fn provider() -> ScriptedProvider {
+    let script = Script { validation: Span::new(5, 5), run: Span::new(30, 30), ..Script::calm() };
+    ScriptedProvider::new(&TokioClock::new(SystemClock.now_ms()), 1, script)
+}
+
+fn url() -> &'static str {
+    Emulator::shared().url()
+}
