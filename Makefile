@@ -7,18 +7,20 @@ LOCKED := $(if $(CI),--locked)
 # Seeds of the crash world: make crash SEEDS=100000 FROM=7
 SEEDS ?= 10000
 FROM ?= 0
-# What of the benchmark to run, all by default: make bench BENCH="answers held"
+# What of a benchmark to run, all by default: make bench BENCH="answers held"; make bench-aws BENCH="drain memory"
 BENCH ?=
 # Seconds for each fuzz target in make test-long.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test prerequisites clients emulator template format-check lint document deny tests crash bench test-long fuzz demo image fmt
+.PHONY: help test prerequisites clients emulator template build-aws format-check lint document deny tests crash bench bench-aws bill test-long fuzz demo image fmt
 
 help:
 	@echo "make test        everything that a change must pass"
 	@echo "make test-long   fuzz each target for a minute, and 20,000 seeds of the crash world"
 	@echo "make crash       the crash world alone: SEEDS=$(SEEDS) FROM=$(FROM)"
 	@echo "make bench       what the gateway answers, costs and holds on this machine"
+	@echo "make bench-aws   what the functions drain, hold, weigh and take to start"
+	@echo "make bill        what a million jobs and an idle month cost on AWS"
 	@echo "make demo        Offpeak at work against a simulated provider"
 	@echo "make image       the container image offpeak"
 	@echo "make template    check the SAM application's templates"
@@ -26,7 +28,7 @@ help:
 
 # In this order also under make -j: each step uses the cores by itself.
 test:
-	@for step in prerequisites format-check lint document deny emulator template clients tests; do \
+	@for step in prerequisites format-check lint document deny emulator template build-aws clients tests; do \
 	  echo "== $$step"; $(MAKE) --no-print-directory $$step || exit 1; \
 	done
 
@@ -65,6 +67,10 @@ template: emulator
 	@SAM_CLI_TELEMETRY=0 .tools/aws/bin/sam validate --lint --region us-east-1
 	@.tools/aws/bin/cfn-lint --non-zero-exit-code informational template.yaml infra/*.yaml && echo "cfn-lint: no findings"
 
+# For this machine's architecture, which the tests deploy, and for the other; a fast profile, but the template as it is.
+build-aws: emulator
+	@tests/aws/build.sh
+
 # The crash world is among the tests of crates/testkit. Of what passing tests print only its counts are shown.
 tests:
 	@set -o pipefail; $(CARGO) test $(LOCKED) --workspace --no-fail-fast -- --show-output 2>&1 | awk ' \
@@ -85,6 +91,16 @@ crash:
 bench:
 	$(CARGO) build $(LOCKED) --release -p offpeak
 	$(CARGO) run $(LOCKED) --release -p offpeak-bench -- $(BENCH)
+
+# The functions for this machine; cargo lambda makes those for another.
+bench-aws: emulator
+	$(CARGO) build $(LOCKED) --release -p offpeak-front-door -p offpeak-packer -p offpeak-poller -p offpeak-operator
+	$(CARGO) run $(LOCKED) --release -p offpeak-bench --bin offpeak-bench-aws -- $(BENCH)
+
+# Deploys into the emulator, counts the calls of some hundred jobs, and prices them.
+bill: emulator
+	@tests/aws/build.sh host
+	$(CARGO) test $(LOCKED) -p offpeak-tests-aws --test aws -- --nocapture bill::
 
 test-long: fuzz
 	@$(MAKE) --no-print-directory crash SEEDS=20000

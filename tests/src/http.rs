@@ -87,6 +87,12 @@ impl Http {
 }
 
 impl Call {
+    /// With this body.
+    #[must_use]
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
     /// With one more header.
     #[must_use]
     pub fn header(self, name: &str, value: impl AsRef<str>) -> Self {

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! OFFPEAK_LOG=info,offpeak_aws::calls=debug
-//! service=SQS operation=SendMessage resource=https://sqs…/soon attempt=1 request_bytes=2011
+//! service=SQS operation=SendMessage resource=https://sqs…/soon entries=1 attempt=1 request_bytes=2011
 //! ```
 //!
 //! `resource` is what a policy would name: the table (with `/index/NAME` where an index is queried), the queue's
-//! address, the bucket, the path of parameters, the KMS key. No content is told: no rows, bodies, names of objects.
+//! address, the bucket (with an object's folder), the path of parameters, the KMS key. `entries` are the items that a
+//! batch of reads or writes names. No content is told: no rows, bodies, names of objects.
 //! While the level is off, a call costs two comparisons of it more.
 
 mod resource;
@@ -31,7 +32,10 @@ pub(crate) struct Calls;
 
 /// What is called upon: kept from the input, which is gone once it is serialized.
 #[derive(Debug)]
-struct Resource(String);
+struct Resource {
+    name: String,
+    entries: usize,
+}
 
 impl Storable for Resource {
     type Storer = StoreReplace<Self>;
@@ -52,8 +56,9 @@ impl Intercept for Calls {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if is_heard() {
-            let resource = resource::of(context.input()).unwrap_or_else(|| "-".to_owned());
-            cfg.interceptor_state().store_put(Resource(resource));
+            let input = context.input();
+            let name = resource::of(input).unwrap_or_else(|| "-".to_owned());
+            cfg.interceptor_state().store_put(Resource { name, entries: resource::entries(input) });
         }
         Ok(())
     }
@@ -72,7 +77,8 @@ impl Intercept for Calls {
             target: TARGET,
             service = metadata.map_or("-", Metadata::service),
             operation = metadata.map_or("-", Metadata::name),
-            resource = cfg.load::<Resource>().map_or("-", |resource| resource.0.as_str()),
+            resource = cfg.load::<Resource>().map_or("-", |resource| resource.name.as_str()),
+            entries = cfg.load::<Resource>().map_or(1, |resource| resource.entries),
             attempt = cfg.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts),
             request_bytes = context.request().body().content_length().unwrap_or_default(),
         );

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use lambda_runtime::{LambdaEvent, service_fn};
 use offpeak_aws::telemetry;
 use offpeak_deployment::Deployment;
@@ -26,7 +26,8 @@ async fn run() -> anyhow::Result<()> {
     let ports = deployment.ports(Arc::new(())).context("setting up the providers")?;
     let commands = service_fn(|event: LambdaEvent<Command>| {
         let (ports, store) = (&ports, &deployment.store);
-        async move { handler::handle(ports, store, event.payload).await }
+        // The answer to a failure is its first sentence: it must say all.
+        async move { handler::handle(ports, store, event.payload).await.map_err(|error| anyhow!("{error:#}")) }
     });
     lambda_runtime::run(commands).await.map_err(anyhow::Error::from_boxed)
 }

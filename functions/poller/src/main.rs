@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use lambda_runtime::{LambdaEvent, service_fn};
 use offpeak_aws::telemetry;
 use offpeak_deployment::Deployment;
@@ -27,7 +27,7 @@ async fn run() -> anyhow::Result<()> {
     let ports = deployment.ports(Arc::new(())).context("setting up the providers")?;
     let ticks = service_fn(|event: LambdaEvent<IgnoredAny>| {
         let ports = &ports;
-        async move { handler::handle(ports, event.context.deadline).await }
+        async move { handler::handle(ports, event.context.deadline).await.map_err(|error| anyhow!("{error:#}")) }
     });
     lambda_runtime::run(ticks).await.map_err(anyhow::Error::from_boxed)
 }

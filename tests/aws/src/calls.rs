@@ -1,6 +1,6 @@
 //! The calls that the functions made, as their logs tell them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub struct Calls {
     /// Every invocation, with or without calls, and whose it was.
     pub invocations: BTreeSet<(Function, String)>,
     /// Bytes of log lines that a deployment writes which does not log its calls.
-    pub log_bytes: u64,
+    pub log_bytes: BTreeMap<Function, u64>,
 }
 
 impl Calls {
@@ -60,7 +60,7 @@ impl Calls {
         if told["target"] != "offpeak_aws::calls" {
             // CloudWatch counts 26 bytes for each event besides its text.
             let is_usual = !matches!(told["level"].as_str(), Some("DEBUG" | "TRACE"));
-            self.log_bytes += if is_usual { line.len() as u64 + 26 } else { 0 };
+            *self.log_bytes.entry(function).or_default() += if is_usual { line.len() as u64 + 26 } else { 0 };
             return;
         }
         let text = |field: &str| told[field].as_str().unwrap_or_else(|| panic!("no {field}: {line}")).to_owned();

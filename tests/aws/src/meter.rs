@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Call, Money, price};
+use crate::{Call, Calls, Function, Money, price};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,9 +69,11 @@ impl Usage {
         }
     }
 
-    /// What calls count.
-    pub fn of_calls<'a>(calls: impl Iterator<Item = &'a Call>) -> Self {
-        calls.fold(Self::default(), |sum, call| sum.and(&Self::of_call(call)))
+    /// What a function's calls and logs count.
+    pub fn of_function(calls: &Calls, function: Function) -> Self {
+        let log_bytes = calls.log_bytes.get(&function).copied().unwrap_or_default();
+        let logs = Self::of(Meter::LogByte, u128::from(log_bytes));
+        calls.of(function).fold(logs, |sum, call| sum.and(&Self::of_call(call)))
     }
 
     /// Both.
@@ -98,11 +100,11 @@ impl Usage {
         self
     }
 
-    /// So many times this, divided by a count; rounded down.
+    /// So many times this, divided by a count; rounded up.
     #[must_use]
-    pub fn times_per(mut self, many: u64, per: u64) -> Self {
+    pub fn times(mut self, many: u128, per: u128) -> Self {
         for units in self.0.values_mut() {
-            *units = *units * u128::from(many) / u128::from(per.max(1));
+            *units = (*units * many).div_ceil(per);
         }
         self
     }

@@ -1,5 +1,6 @@
 //! The command `sam`, as its users call it, but at the emulator.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use offpeak_tests::{Output, run, workspace};
@@ -29,12 +30,12 @@ impl Sam {
     }
 
     /// Deploys what `sam build` made.
-    pub async fn deploy(&self, stack: &str, parameters: &[(&str, &str)]) -> Output {
-        let built = workspace().join(".aws-sam/build/template.yaml");
+    pub async fn deploy(&self, stack: &str, parameters: &BTreeMap<String, String>) -> Output {
+        let built = workspace().join(".aws-sam/tests/template.yaml");
         assert!(built.is_file(), "there is nothing to deploy: run `make build-aws` first");
-        let overrides: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut arguments = vec!["deploy", "--template-file", ".aws-sam/build/template.yaml", "--stack-name", stack];
-        arguments.extend(["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]);
+        let overrides: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let mut arguments = vec!["deploy", "--template-file", ".aws-sam/tests/template.yaml", "--stack-name", stack];
+        arguments.extend(["--resolve-s3", "--capabilities", "CAPABILITY_IAM"]);
         arguments.extend(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]);
         arguments.push("--parameter-overrides");
         arguments.extend(overrides.iter().map(String::as_str));

@@ -27,10 +27,10 @@ impl Function {
     /// Its name in the template.
     pub fn logical(self) -> &'static str {
         match self {
-            Self::FrontDoor => "FrontDoor",
-            Self::Packer => "Packer",
-            Self::Poller => "Poller",
-            Self::Operator => "Operator",
+            Self::FrontDoor => "FrontDoorFunction",
+            Self::Packer => "PackerFunction",
+            Self::Poller => "PollerFunction",
+            Self::Operator => "OperatorFunction",
         }
     }
 }
@@ -43,6 +43,7 @@ pub struct Stack {
     /// What it tells its users.
     pub outputs: BTreeMap<String, String>,
     resources: BTreeMap<String, String>,
+    emulator: String,
 }
 
 impl Stack {
@@ -62,7 +63,7 @@ impl Stack {
         let made = ask("DescribeStackResources").await;
         let members = made.split("<member>").skip(1);
         let resources = members.map(|member| pair(member, "LogicalResourceId", "PhysicalResourceId")).collect();
-        Self { name: name.to_owned(), outputs, resources }
+        Self { name: name.to_owned(), outputs, resources, emulator: aws.url().to_owned() }
     }
 
     /// What a resource of the template became.
@@ -77,12 +78,16 @@ impl Stack {
 
     /// Callers of its API, without a key.
     pub fn http(&self) -> Http {
-        Http::to(self.base_url().strip_suffix("/v1").expect("a base URL that ends in /v1"))
+        Http::to(self.address())
     }
 
-    /// What an SDK takes as its base URL.
-    pub fn base_url(&self) -> &str {
-        &self.outputs["BaseUrl"]
+    /// What an SDK takes as its base URL. The name in the output `Url` is known to AWS only.
+    pub fn base_url(&self) -> String {
+        format!("{}/v1", self.address())
+    }
+
+    fn address(&self) -> String {
+        format!("{}/_aws/execute-api/{}/$default", self.emulator, self.physical("HttpApi"))
     }
 
     /// An event of the folder `events/`, by its file's stem.
@@ -98,7 +103,7 @@ impl Stack {
         aws.get("lambda", &path).await.json()["MemorySize"].as_u64().expect("a size")
     }
 
-    /// The schedules: their names, whom they invoke, and every how many minutes.
+    /// The schedules: their names, whom they invoke, and how often in a day.
     pub async fn schedules(&self, aws: &Aws) -> Vec<(String, Function, u64)> {
         let listed = aws.get("scheduler", "/schedules").await.json();
         let mut found = Vec::new();
@@ -110,8 +115,8 @@ impl Stack {
             let told = aws.get("scheduler", &format!("/schedules/{name}")).await.json();
             let target = told["Target"]["Arn"].as_str().expect("a target");
             let invoked = Function::ALL.into_iter().find(|function| target.ends_with(self.function(*function)));
-            let every = minutes(told["ScheduleExpression"].as_str().expect("an expression"));
-            found.push((name.to_owned(), invoked.unwrap_or_else(|| panic!("{target} is no function")), every));
+            let runs = runs_a_day(told["ScheduleExpression"].as_str().expect("an expression"));
+            found.push((name.to_owned(), invoked.unwrap_or_else(|| panic!("{target} is no function")), runs));
         }
         assert!(!found.is_empty(), "no schedules: {listed}");
         found
@@ -124,17 +129,44 @@ impl Stack {
     }
 }
 
-/// Every how many minutes a schedule runs; a `cron` of this application's runs once a day.
-fn minutes(expression: &str) -> u64 {
-    let Some(rate) = expression.strip_prefix("rate(") else {
-        assert!(expression.starts_with("cron("), "{expression}");
-        return 24 * 60;
+/// How often a schedule runs in a day: `rate(… minutes)`, or a `cron(…)` whose days are all days.
+fn runs_a_day(expression: &str) -> u64 {
+    if let Some(rate) = expression.strip_prefix("rate(") {
+        let minutes = rate.split_once(" minute").expect("a rate in minutes").0;
+        return 24 * 60 / minutes.parse::<u64>().expect("a number of minutes");
+    }
+    let cron = expression.strip_prefix("cron(").and_then(|cron| cron.strip_suffix(')')).expect("rate or cron");
+    let fields: Vec<&str> = cron.split(' ').collect();
+    let [minutes, hours, "*", "*", "?", "*"] = fields.as_slice() else { panic!("{expression} has days") };
+    values(minutes, 60) * values(hours, 24)
+}
+
+/// How many values below a bound a field of a cron expression has: `*`, `7`, `1-6`, `0/5`, and lists of these.
+fn values(field: &str, below: u64) -> u64 {
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    let of_part = |part: &str| match (part.split_once('-'), part.split_once('/')) {
+        (Some((first, last)), _) => number(last) - number(first) + 1,
+        (_, Some((first, step))) => (below - number(if first == "*" { "0" } else { first })).div_ceil(number(step)),
+        _ => {
+            if part == "*" {
+                below
+            } else {
+                1
+            }
+        }
     };
-    let (number, unit) = rate.trim_end_matches(')').split_once(' ').expect("a number and a unit");
-    let number: u64 = number.parse().expect("a number");
-    match unit {
-        "minute" | "minutes" => number,
-        "hour" | "hours" => 60 * number,
-        other => panic!("every how many minutes is {other}?"),
+    field.split(',').map(of_part).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs_a_day;
+
+    #[test]
+    fn a_schedules_runs_are_counted() {
+        assert_eq!(runs_a_day("rate(1 minute)"), 1_440);
+        assert_eq!(runs_a_day("rate(5 minutes)"), 288);
+        assert_eq!(runs_a_day("cron(0/5 1-6 * * ? *)"), 72);
+        assert_eq!(runs_a_day("cron(0,30 */2 * * ? *)"), 24);
     }
 }

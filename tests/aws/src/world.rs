@@ -1,5 +1,7 @@
 //! The one stack of this test binary, what surrounds it, and whose turn it is.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use offpeak_simulator::{Faults, Options};
@@ -57,7 +59,8 @@ impl World {
         let (aws, sam) = (Aws::at(emulator.url()), Sam::at(emulator.url()));
         // Long enough that a first look comes before the answer.
         let upstream = Upstream::start(Options { batch_delay_ms: 1_000, ..Options::default() }).await;
-        put(&aws, "config", "String", CONFIG).await;
+        let nightly = format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour());
+        put(&aws, "config", "String", &format!("{CONFIG}{nightly}")).await;
         put(&aws, "keys/OPENAI_API_KEY", "SecureString", "sk-own").await;
         let began_ms = now_ms();
         sam.deploy(NAME, &Self::parameters(upstream.url(), &[])).await;
@@ -67,14 +70,21 @@ impl World {
     }
 
     /// Everything that differs from the template's defaults, the last of a name holding.
-    fn parameters<'a>(upstream: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    fn parameters(upstream: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-        let mut parameters = vec![("Architecture", architecture), ("Upstream", upstream), ("Auth", "keys")];
-        parameters.extend([("Window", "1s"), ("PollInterval", "200ms"), ("S3PathStyle", "true")]);
-        parameters.push(("LogLevel", "info,offpeak_aws::calls=debug"));
-        parameters.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
-        parameters.extend(more);
-        parameters
+        let night = far_hour();
+        let nightly = format!("cron(0/5 {night} * * ? *)");
+        let own = [
+            ("Architecture", architecture),
+            ("Upstream", upstream),
+            ("Auth", "keys"),
+            ("Window", "1s"),
+            ("PollInterval", "200ms"),
+            ("NightlySchedule", &nightly),
+            ("S3PathStyle", "true"),
+            ("LogLevel", "info,offpeak_aws::calls=debug"),
+        ];
+        own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     /// Deploys the stack again, with these parameters changed.
@@ -141,6 +151,12 @@ impl World {
         })
         .await
     }
+}
+
+/// An hour of the day that no run of these tests sees: the class `nightly` departs then.
+fn far_hour() -> u64 {
+    static HOUR: OnceLock<u64> = OnceLock::new();
+    *HOUR.get_or_init(|| (now_ms() / 3_600_000 + 12) % 24)
 }
 
 /// Stores a parameter of the stack.

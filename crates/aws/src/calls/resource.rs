@@ -12,7 +12,12 @@ use aws_smithy_runtime_api::client::interceptors::context::Input;
 
 /// The table, queue, bucket, path or key; `None` for calls that this crate does not make.
 pub(super) fn of(input: &Input) -> Option<String> {
-    table(input).or_else(|| index(input)).or_else(|| tables(input)).or_else(|| queue(input)).or_else(|| other(input))
+    table(input)
+        .or_else(|| index(input))
+        .or_else(|| tables(input))
+        .or_else(|| queue(input))
+        .or_else(|| folder(input))
+        .or_else(|| other(input))
 }
 
 fn table(input: &Input) -> Option<String> {
@@ -40,6 +45,17 @@ fn tables(input: &Input) -> Option<String> {
     read.or_else(|| input.downcast_ref::<BatchWriteItemInput>().and_then(|input| only(input.request_items()?)))
 }
 
+/// The items that a call for several of them names, each of which is billed; 1 for any other.
+pub(super) fn entries(input: &Input) -> usize {
+    use rows::batch_get_item::BatchGetItemInput;
+    use rows::batch_write_item::BatchWriteItemInput;
+    if let Some(tables) = input.downcast_ref::<BatchGetItemInput>().and_then(BatchGetItemInput::request_items) {
+        return tables.values().map(|wanted| wanted.keys().len()).sum();
+    }
+    let written = input.downcast_ref::<BatchWriteItemInput>().and_then(BatchWriteItemInput::request_items);
+    written.map_or(1, |tables| tables.values().map(Vec::len).sum())
+}
+
 fn queue(input: &Input) -> Option<String> {
     first([
         on(input, messages::send_message::SendMessageInput::queue_url),
@@ -53,19 +69,44 @@ fn queue(input: &Input) -> Option<String> {
 
 fn other(input: &Input) -> Option<String> {
     first([
-        on(input, objects::put_object::PutObjectInput::bucket),
-        on(input, objects::get_object::GetObjectInput::bucket),
-        on(input, objects::head_object::HeadObjectInput::bucket),
-        on(input, objects::delete_object::DeleteObjectInput::bucket),
         on(input, objects::list_objects_v2::ListObjectsV2Input::bucket),
-        on(input, objects::create_multipart_upload::CreateMultipartUploadInput::bucket),
-        on(input, objects::upload_part::UploadPartInput::bucket),
-        on(input, objects::complete_multipart_upload::CompleteMultipartUploadInput::bucket),
-        on(input, objects::abort_multipart_upload::AbortMultipartUploadInput::bucket),
         on(input, parameters::get_parameters_by_path::GetParametersByPathInput::path),
         on(input, keys::generate_data_key::GenerateDataKeyInput::key_id),
         on(input, keys::decrypt::DecryptInput::key_id),
     ])
+}
+
+/// A policy names the folder of an object beside its bucket.
+fn folder(input: &Input) -> Option<String> {
+    use objects::abort_multipart_upload::AbortMultipartUploadInput as Abort;
+    use objects::complete_multipart_upload::CompleteMultipartUploadInput as Complete;
+    use objects::create_multipart_upload::CreateMultipartUploadInput as Begin;
+    use objects::delete_object::DeleteObjectInput as Delete;
+    use objects::get_object::GetObjectInput as Get;
+    use objects::head_object::HeadObjectInput as Head;
+    use objects::put_object::PutObjectInput as Put;
+    use objects::upload_part::UploadPartInput as Part;
+    first([
+        within(input, Put::bucket, Put::key),
+        within(input, Get::bucket, Get::key),
+        within(input, Head::bucket, Head::key),
+        within(input, Delete::bucket, Delete::key),
+        within(input, Begin::bucket, Begin::key),
+        within(input, Part::bucket, Part::key),
+        within(input, Complete::bucket, Complete::key),
+        within(input, Abort::bucket, Abort::key),
+    ])
+}
+
+/// `BUCKET/FOLDER/`, without the object's own name.
+fn within<T: fmt::Debug + Send + Sync + 'static>(
+    input: &Input,
+    bucket: fn(&T) -> Option<&str>,
+    key: fn(&T) -> Option<&str>,
+) -> Option<String> {
+    let input = input.downcast_ref::<T>()?;
+    let folder = key(input)?.split_once('/').map_or("", |(folder, _)| folder);
+    Some(format!("{}/{folder}/", bucket(input)?))
 }
 
 /// What an input of that kind names.

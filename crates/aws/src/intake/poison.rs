@@ -3,6 +3,7 @@
 use aws_sdk_sqs::types::Message;
 use bytes::Bytes;
 use offpeak_core::ids::ObjectName;
+use offpeak_core::ports::StoreError;
 use sha2::{Digest, Sha256};
 
 use super::body;
@@ -17,13 +18,21 @@ pub(super) async fn take_out(queue: &Queue, objects: &Objects, message: Message)
     let text = message.body.unwrap_or_default();
     let name = ObjectName(format!("poison/{}", hex::encode(&Sha256::digest(&text)[..16])));
     tracing::error!(message = id, bytes = text.len(), object = %name, "a message that is not one of Offpeak's");
-    if let Err(error) = body::put(objects, name, Bytes::from(text)).await {
-        tracing::error!(message = id, %error, "it could not be kept, and stays in its queue");
-        return;
+    if let Err(error) = moved(queue, objects, name, text, message.receipt_handle).await {
+        tracing::error!(message = id, %error, "it stays in its queue, and comes again");
     }
-    if let Some(receipt) = message.receipt_handle
-        && let Err(error) = queue.delete(vec![receipt]).await
-    {
-        tracing::warn!(message = id, %error, "it is kept, but comes again");
+}
+
+async fn moved(
+    queue: &Queue,
+    objects: &Objects,
+    name: ObjectName,
+    text: String,
+    receipt: Option<String>,
+) -> Result<(), StoreError> {
+    body::put(objects, name, Bytes::from(text)).await?;
+    match receipt {
+        Some(receipt) => queue.delete(vec![receipt]).await,
+        None => Ok(()),
     }
 }

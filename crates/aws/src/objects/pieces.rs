@@ -11,6 +11,9 @@ use super::{Objects, read_error};
 use crate::backoff::{Backoff, patiently};
 use crate::failure;
 
+/// How often one stream may break off.
+const BREAKS: u32 = 30;
+
 /// How far a stream is.
 struct Pieces {
     objects: Objects,
@@ -20,8 +23,10 @@ struct Pieces {
     offset: u64,
     /// `None` once it broke.
     body: Option<Body>,
+    /// Since it broke; `None` once a piece has come again.
+    breaks: Option<Backoff>,
     /// Never set back: an object comes with few breaks or not at all.
-    breaks: Backoff,
+    left: u32,
 }
 
 /// The object's length and its pieces.
@@ -32,7 +37,7 @@ pub(super) async fn begin(objects: Objects, name: ObjectName) -> Result<(u64, By
         return Err(StoreError::Unavailable("GetObject: no length".to_owned()));
     };
     let GetObjectOutput { body, e_tag: tag, .. } = got;
-    let pieces = Pieces { objects, name, tag, length, offset: 0, body: Some(body), breaks: Backoff::default() };
+    let pieces = Pieces { objects, name, tag, length, offset: 0, body: Some(body), breaks: None, left: BREAKS };
     let pieces =
         stream::try_unfold(pieces, |mut pieces| async move { Ok(pieces.next().await?.map(|bytes| (bytes, pieces))) });
     Ok((length, pieces.boxed()))
@@ -49,6 +54,7 @@ impl Pieces {
                 Some(Ok(bytes)) if bytes.is_empty() => {}
                 Some(Ok(bytes)) => {
                     self.offset += bytes.len() as u64;
+                    self.breaks = None;
                     return Ok(Some(bytes));
                 }
                 Some(Err(_)) | None => self.body = None,
@@ -61,7 +67,8 @@ impl Pieces {
     }
 
     async fn resume(&mut self) -> Result<(), StoreError> {
-        if !self.breaks.again().await {
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 || !self.breaks.get_or_insert_default().again().await {
             return Err(StoreError::Unavailable("GetObject: the answer breaks off each time".to_owned()));
         }
         tracing::debug!(offset = self.offset, length = self.length, "a stream of an object broke off, and is resumed");

@@ -56,7 +56,7 @@ async fn every_call_is_told_without_its_content() {
     store.intake().send(vec![message]).await.unwrap();
     store.intake().receive("soon", 1, 1_000, 0).await.unwrap();
     store.objects().list("any/", None, 1).await.unwrap();
-    drop(store.objects().read(&ObjectName::from("nothing"), 0, 5).await);
+    drop(store.objects().read(&ObjectName::from("results/secret"), 0, 5).await);
     store.credentials().seal(&SecretString::from("sk-secret")).await.unwrap();
     drop(store.credentials().open(&CredentialId::from("caller:x")).await);
     drop(guard);
@@ -71,7 +71,7 @@ async fn every_call_is_told_without_its_content() {
             ["SQS", "SendMessage", queue],
             ["SQS", "ReceiveMessage", queue],
             ["S3", "ListObjectsV2", bucket],
-            ["S3", "GetObject", bucket],
+            ["S3", "GetObject", &format!("{bucket}/results/")],
             ["DynamoDB", "GetItem", table],
             ["KMS", "GenerateDataKey", key],
             ["DynamoDB", "PutItem", table],

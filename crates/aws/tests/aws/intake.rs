@@ -25,7 +25,9 @@ async fn with_class(count: usize) -> (World, String, Vec<Message>) {
 fn soon(count: usize) -> Vec<Message> {
     let names = Namespace::fresh();
     let mut messages: Vec<Message> = (0..count).map(|n| names.message(format!("{{\"q\":{n}}}"))).collect();
-    messages.iter_mut().for_each(|message| message.lane.class = "soon".to_owned());
+    for message in &mut messages {
+        "soon".clone_into(&mut message.lane.class);
+    }
     messages
 }
 

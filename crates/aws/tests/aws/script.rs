@@ -92,7 +92,7 @@ impl HttpConnector for Script {
         let body = request.body().bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let asked = Asked { body: body.unwrap_or_default(), range: header("range"), if_match: header("if-match") };
         self.asked.lock().unwrap().push(asked);
-        let answer = self.answers.lock().unwrap().pop_front().expect("an answer in the script");
+        let answer = self.answers.lock().unwrap().pop_front().unwrap();
         let status = StatusCode::try_from(answer.status).unwrap();
         let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
         for (name, value) in answer.headers {

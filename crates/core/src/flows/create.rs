@@ -160,8 +160,7 @@ pub(super) async fn find(
     let now_ms = advancing.ports.clock.now_ms();
     let timing = advancing.timing();
     if now_ms >= creating.deadline_ms.saturating_add(STUCK_MS) {
-        // Alarms match these words: they stay as they are.
-        tracing::error!(submission = %advancing.row.id, attempt = creating.attempt, "stuck creating");
+        stuck(advancing, creating);
     }
     let found = match advancing.backend.find(advancing.key, marker).await {
         Ok(found) => found,
@@ -227,6 +226,11 @@ pub(super) async fn cancel_twins(advancing: &Advancing<'_>, file: &FileId, adopt
         self::twin(advancing, twin);
         let _ = advancing.backend.cancel(advancing.key, twin).await;
     }
+}
+
+/// Tells operators of a create that stays unclear. Alarms match the words: they stay as they are.
+fn stuck(advancing: &Advancing<'_>, creating: &Creating) {
+    tracing::error!(submission = %advancing.row.id, attempt = creating.attempt, "stuck creating");
 }
 
 /// Tells operators of a double submission. Alarms match the field and the words: they stay as they are.

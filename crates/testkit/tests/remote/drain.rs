@@ -1,4 +1,5 @@
 //! How fast a queue is drained where every request takes 20 ms.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
 use offpeak_core::flows::pack;

@@ -51,7 +51,8 @@ impl Meter {
     /// A line for each call that was made.
     pub(crate) fn table(&self) -> String {
         let counts = self.counts.lock();
-        let line = |(what, count): (&&str, &Count)| format!("{what:<22} {:>6} calls {:>6} items", count.calls, count.items);
+        let line =
+            |(what, count): (&&str, &Count)| format!("{what:<22} {:>6} calls {:>6} items", count.calls, count.items);
         counts.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 

@@ -1,12 +1,14 @@
 //! What a million jobs cost, and what a month without one does.
 
-use offpeak_tests_aws::{Calls, Fact, Function, Line, Meter, Money, Statement, Usage, World, price};
+use offpeak_tests_aws::{Calls, Fact, Function, Line, Meter, Money, Statement, Usage, World, item_bytes, price};
 
-use super::bill_run::{JOBS, Run, run};
+use super::bill_run::{FEW, JOBS, Run, run};
 
 const MILLION: u128 = 1_000_000;
-/// Minutes of a month of 30 days.
-const MONTH: u128 = 43_200;
+/// Days of a month.
+const MONTH: u128 = 30;
+/// Jobs over which what a departure costs by itself is shared out; a batch holds 50,000.
+const DEPARTURE: u128 = 1_000;
 
 /// For how long AWS would bill an environment; the emulator cannot tell. All are assumed, for these reasons.
 struct Billed {
@@ -36,12 +38,22 @@ async fn bill() {
     let world = World::get().await;
     let alone = world.quiet().await;
     let run = run(world).await;
-    let idle = month(world, &run).await;
     drop(alone);
-    let (jobs, pick_up, not_ready) =
-        (jobs(world, &run).await, pick_up(world, &run).await, not_ready(world, &run).await);
-    let (retried, others) = (retried(world, &run).await, others(world, &run).await);
-    for statement in [&jobs, &pick_up, &not_ready, &retried, &others, &idle] {
+    let bills = [
+        jobs(world, &run).await,
+        Statement {
+            title: "A million results read by their jobs' ids".to_owned(),
+            lines: door(world, &run.results, &PICK_UP).await,
+        },
+        Statement { title: "A million calls too early".to_owned(), lines: door(world, &run.not_ready, &PICK_UP).await },
+        Statement {
+            title: "A million answers to repeated calls, each with its mark".to_owned(),
+            lines: door(world, &run.retries, &PICK_UP).await,
+        },
+        others(world, &run).await,
+        month(world, &run).await,
+    ];
+    for statement in &bills {
         println!("{statement}");
     }
     let dollars = Money::of_hundredths;
@@ -49,24 +61,28 @@ async fn bill() {
         let sums = statement.sums();
         assert!(sums.0 <= dollars(http_api) && sums.1 <= dollars(function_url), "{statement}");
     };
-    within(&jobs, 38_000, 28_000);
-    within(&pick_up, 17_500, 7_500);
-    within(&not_ready, 17_500, 7_500);
-    within(&idle, 30_000, 30_000);
-    let [mark, held, ..] = others.lines.as_slice() else { panic!("{others}") };
-    assert_eq!((mark.http_api, held.http_api.to_string().as_str()), (dollars(6_250), "$3.3334"));
-    let marks = per_million(&usage(&run.retries, Function::FrontDoor, &[Meter::WriteUnit]));
-    assert_eq!(marks, dollars(6_250), "a repeated call writes more than one mark");
+    within(&bills[0], 38_000, 28_000);
+    within(&bills[1], 17_500, 7_500);
+    within(&bills[2], 17_500, 7_500);
+    within(&bills[5], 30_000, 30_000);
+    assert_eq!(bills[4].lines[0].http_api, dollars(6_250));
+    assert_eq!(bills[4].lines[1].http_api.to_string(), "$3.3334");
+    let marks = Usage::of_function(&run.retries, Function::FrontDoor).units(Meter::WriteUnit);
+    assert_eq!(marks, u128::from(JOBS), "a repeated call writes one mark");
+    rows_are_small(world).await;
+}
+
+/// The bill takes every write of a job's row for one unit.
+async fn rows_are_small(world: &World) {
+    let rows = world.aws.items(world.stack.physical("JobsTable")).await;
+    let largest = rows.iter().map(item_bytes).max().expect("rows");
+    println!("the largest of {} rows has {largest} bytes", rows.len());
+    assert!(largest <= 1_024, "a row of {largest} bytes");
 }
 
 /// A million times what one of the run's jobs used.
-fn per_million(usage: &Usage) -> Money {
-    usage.price().times(MILLION, u128::from(JOBS))
-}
-
-/// What a function's calls count, by some meters.
-fn usage(calls: &Calls, function: Function, meters: &[Meter]) -> Usage {
-    Usage::of_calls(calls.of(function)).only(meters)
+fn million(usage: &Usage) -> Usage {
+    usage.clone().times(MILLION, u128::from(JOBS))
 }
 
 /// A function's memory for so long, a million times.
@@ -76,92 +92,85 @@ async fn compute(world: &World, billed: &Billed) -> Line {
     Line::alike(format!("{:?}: {memory_mb} MB for {}", billed.function, billed.what), money)
 }
 
-/// A call of the door: the request, the invocation, its time, and what it calls.
-async fn call(world: &World, calls: &Calls, billed: &Billed) -> Vec<Line> {
+/// A million calls of the door: the request, the invocation, its time, and what it calls.
+async fn door(world: &World, calls: &Calls, billed: &Billed) -> Vec<Line> {
     let http_api = price(Meter::HttpApiRequest, MILLION);
     let mut lines = vec![
         Line { what: "HTTP API: a request".to_owned(), http_api, function_url: Money::default() },
         Line::alike("FrontDoor: an invocation", price(Meter::LambdaRequest, MILLION)),
         compute(world, billed).await,
     ];
-    let log_bytes = u128::from(calls.log_bytes);
-    lines.push(Line::alike("FrontDoor: logs", per_million(&Usage::of(Meter::LogByte, log_bytes))));
-    lines.extend(services(calls, Function::FrontDoor, &Usage::default()));
+    lines.extend(services(Function::FrontDoor, &million(&Usage::of_function(calls, Function::FrontDoor))));
     lines
 }
 
-/// A line for each kind of call that a function made, less what its ticks would have called without a job.
-fn services(calls: &Calls, function: Function, ticks: &Usage) -> Vec<Line> {
-    let used = Usage::of_calls(calls.of(function)).less(ticks);
+/// A line for each kind of thing that a million jobs or calls used.
+fn services(function: Function, used: &Usage) -> Vec<Line> {
     let kinds = [
-        (Meter::QueueRequest, "SQS requests"),
-        (Meter::WriteUnit, "DynamoDB write units"),
-        (Meter::HalfReadUnit, "DynamoDB read units"),
-        (Meter::ObjectWrite, "S3 PUT and LIST"),
-        (Meter::ObjectRead, "S3 GET"),
-        (Meter::KeyRequest, "KMS requests"),
+        (Meter::QueueRequest, "SQS requests", 1),
+        (Meter::WriteUnit, "DynamoDB write units", 1),
+        (Meter::HalfReadUnit, "DynamoDB read units", 2),
+        (Meter::ObjectWrite, "S3 PUT and LIST", 1),
+        (Meter::ObjectRead, "S3 GET", 1),
+        (Meter::KeyRequest, "KMS requests", 1),
+        (Meter::LogByte, "bytes of logs", 1),
     ];
-    let shown = kinds.into_iter().filter(|(meter, _)| used.units(*meter) > 0);
-    let line = |(meter, name)| {
-        let halves = if meter == Meter::HalfReadUnit { 2 } else { 1 };
-        let hundredths = used.units(meter) * 100 / (u128::from(JOBS) * halves);
-        let what = format!("{function:?}: {}.{:02} {name}", hundredths / 100, hundredths % 100);
-        Line::alike(what, per_million(&used.only(&[meter])))
+    let shown = kinds.into_iter().filter(|(meter, ..)| used.units(*meter) > 0);
+    let line = |(meter, name, part)| {
+        let thousandths = used.units(meter) * 1_000 / (MILLION * part);
+        let what = format!("{function:?}: {}.{:03} {name}", thousandths / 1_000, thousandths % 1_000);
+        Line::alike(what, used.only(&[meter]).price())
     };
     shown.map(line).collect()
 }
 
+/// What a function used in a part of the run, less what as many ticks without a job use: those are in the month's bill.
+fn work(run: &Run, part: &Calls, function: Function) -> Usage {
+    let ticks = u128::from(part.invocations_of(function));
+    let idle = Usage::of_function(&run.idle, function);
+    let idle = idle.times(ticks, u128::from(run.idle.invocations_of(function)));
+    Usage::of_function(part, function).less(&idle)
+}
+
 async fn jobs(world: &World, run: &Run) -> Statement {
-    let mut lines = call(world, &run.accept, &ACCEPT).await;
+    let mut lines = door(world, &run.accept, &ACCEPT).await;
+    let mut departures = Money::default();
     for billed in [PACK, COLLECT] {
         let function = billed.function;
-        // The tick itself costs the same with a job as without one, and is in the month's bill.
-        let tick = Usage::of_calls(run.idle.of(function))
-            .times_per(run.work.invocations_of(function), run.idle.invocations_of(function));
-        lines.extend(services(&run.work, function, &tick));
+        let (few, many) = (work(run, &run.few, function), work(run, &run.many, function));
+        let more = u128::from(JOBS - FEW);
+        let each = many.less(&few);
+        departures = departures + few.less(&each.clone().times(u128::from(FEW), more)).price();
+        lines.extend(services(function, &each.times(MILLION, more)));
         lines.push(compute(world, &billed).await);
     }
+    let what = format!("a departure by itself, {departures} for each 1,000 jobs");
+    lines.push(Line::alike(what, departures.times(MILLION, DEPARTURE)));
     Statement { title: "A million jobs accepted, packed and collected".to_owned(), lines }
-}
-
-async fn pick_up(world: &World, run: &Run) -> Statement {
-    let lines = call(world, &run.results, &PICK_UP).await;
-    Statement { title: "A million results read by their jobs' ids".to_owned(), lines }
-}
-
-async fn not_ready(world: &World, run: &Run) -> Statement {
-    let lines = call(world, &run.not_ready, &PICK_UP).await;
-    Statement { title: "A million calls whose answer is not ready".to_owned(), lines }
-}
-
-async fn retried(world: &World, run: &Run) -> Statement {
-    let lines = call(world, &run.retries, &PICK_UP).await;
-    Statement { title: "A million answers handed to repeated calls, marks included".to_owned(), lines }
 }
 
 async fn others(world: &World, run: &Run) -> Statement {
     let second = Billed { what: "a second", function: Function::FrontDoor, us: 1_000_000 };
-    let bytes = u128::from(run.answer_bytes) * MILLION / u128::from(JOBS);
+    let bytes = u128::from(run.answer_bytes) / u128::from(JOBS);
     let lines = vec![
         Line::alike("a mark that an answer was handed out", price(Meter::WriteUnit, MILLION)),
         compute(world, &second).await,
-        Line::alike(format!("egress of answers of {} bytes", bytes / MILLION), price(Meter::EgressByte, bytes)),
+        Line::alike(format!("egress of answers of {bytes} bytes"), price(Meter::EgressByte, bytes * MILLION)),
     ];
-    Statement { title: "By the million, where they occur".to_owned(), lines }
+    Statement { title: "A million of each, where they occur".to_owned(), lines }
 }
 
 async fn month(world: &World, run: &Run) -> Statement {
     let mut lines = Vec::new();
-    for (name, function, every_minutes) in world.stack.schedules(&world.aws).await {
-        let runs = MONTH / u128::from(every_minutes);
+    for (name, function, a_day) in world.stack.schedules(&world.aws).await {
+        let runs = MONTH * u128::from(a_day);
         let memory_mb = u128::from(world.stack.memory_mb(&world.aws, function).await);
-        let invocations = run.idle.invocations_of(function);
-        let calls = Usage::of_calls(run.idle.of(function)).price().times(runs, u128::from(invocations));
+        let idle = Usage::of_function(&run.idle, function);
         let money = [
             price(Meter::ScheduleRun, runs),
             price(Meter::LambdaRequest, runs),
             price(Meter::LambdaMbMillisecond, runs * memory_mb * TICK_US / 1_000),
-            calls,
+            idle.times(runs, u128::from(run.idle.invocations_of(function))).price(),
         ];
         let what = format!("{name}: {runs} ticks of 64 ms at {memory_mb} MB, and their calls");
         lines.push(Line::alike(what, money.into_iter().sum()));

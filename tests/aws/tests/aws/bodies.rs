@@ -36,7 +36,11 @@ async fn answered(world: &World, http: &Http, twin: &Twin) -> offpeak_tests::Ans
     let accepted = call.header("prefer", "respond-async").send().await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
     world.job_is(http, accepted.job(), "done", BOUND).await;
-    let answer = http.get(&format!("/v1/jobs/{}/result", accepted.job())).send().await;
+    let mut answer = http.get(&format!("/v1/jobs/{}/result", accepted.job())).send().await;
+    if answer.status == 303 {
+        // Too large for a function to return: a URL that needs no key, for a while.
+        answer = Http::to("").get(answer.header("location")).send().await;
+    }
     twin.answered_by(&answer);
     answer
 }

@@ -1,7 +1,8 @@
 //! A stack is deployed over itself, used in other ways, and taken down.
 
-use offpeak_tests::{PATIENCE, chat};
+use offpeak_tests::chat;
 use offpeak_tests_aws::{Fact, World, grants, left};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::{bill, bodies, door, privileges, schedules, sdk};
@@ -23,6 +24,20 @@ static FIRST: [&Fact; 12] = [
     &schedules::DRIVEN,
     &bill::BILL,
 ];
+
+/// What holds data: its template says Retain of all of these, and of the key that seals.
+const KEPT_RESOURCES: [&str; 9] = [
+    "JobsTable",
+    "SubmissionsTable",
+    "ClassesTable",
+    "KeysTable",
+    "UsageTable",
+    "CredentialsTable",
+    "Bucket",
+    "SoonQueue",
+    "NightlyQueue",
+];
+static SEALING_KEY: Mutex<String> = Mutex::new(String::new());
 
 pub(crate) static KEPT: Fact = Fact::new(|| Box::pin(kept()));
 pub(crate) static PASSED_THROUGH: Fact = Fact::new(|| Box::pin(passed_through()));
@@ -77,7 +92,8 @@ async fn passed_through() {
     let world = World::get().await;
     super::all(&[&KEPT]).await;
     let _alone = world.quiet().await;
-    world.redeploy(&[("JobIndex", "true"), ("Auth", "passthrough")]).await;
+    let stack = world.redeploy(&[("JobIndex", "true"), ("Auth", "passthrough")]).await;
+    stack.physical("SealingKey").clone_into(&mut SEALING_KEY.lock());
     note_grants(world).await;
     let http = world.stack.http().with_key("sk-callers-own-credential");
     let job = http.post(CHAT, &chat("sealed")).header("prefer", "respond-async").send().await;
@@ -109,11 +125,14 @@ async fn taken_down() {
     world.sam.delete(&world.stack.name).await;
     let left = left(&world.aws, &world.stack.name).await;
     println!("left after the stack: {left:#?}");
-    let kept =
-        ["JobsTable", "SubmissionsTable", "ClassesTable", "KeysTable", "UsageTable", "CredentialsTable", "Bucket"];
-    let mut wanted: Vec<String> = kept.iter().map(|logical| world.stack.physical(logical).to_owned()).collect();
-    wanted.sort();
+    let mut wanted: Vec<&str> = KEPT_RESOURCES.iter().map(|logical| world.stack.physical(logical)).collect();
+    // A queue is known by its address.
+    wanted.iter_mut().for_each(|name| *name = name.rsplit('/').next().unwrap_or(name));
+    wanted.sort_unstable();
     assert_eq!(left, wanted);
+    let key = json!({"KeyId": *SEALING_KEY.lock()});
+    let told = world.aws.json("TrentService.DescribeKey", &key).await;
+    assert_eq!(told["KeyMetadata"]["KeyState"], "Enabled", "{told}");
     let jobs = world.aws.items(world.stack.physical("JobsTable")).await;
     assert!(jobs.len() >= 700, "{} jobs", jobs.len());
 }

@@ -14,6 +14,7 @@ mod callers;
 mod crowd;
 mod site;
 mod sweep;
+mod tap;
 mod teeth;
 mod verdict;
 
@@ -22,14 +23,16 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use offpeak_api::{Abilities, Auth, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
-use offpeak_core::ports::Ports;
+use offpeak_core::ports::{Keys, Ports};
 use offpeak_packer::handler::Tick;
 use offpeak_tests_aws::Stop;
 use tokio::runtime::Runtime;
 
 use callers::Caller;
-use site::{CLASS, PROVIDER, Reach, Site};
-use verdict::{Counts, verdict};
+pub(crate) use callers::send;
+pub(crate) use site::{CLASS, PROVIDER, Reach, Site, url};
+pub(crate) use verdict::Counts;
+use verdict::{leftovers, verdict};
 
 /// Jobs of a run.
 const JOBS: usize = 10;
@@ -39,10 +42,10 @@ const INVOCATION_MS: u64 = 600_000;
 const TICK: Duration = Duration::from_millis(50);
 
 /// One run.
-struct Run {
-    site: Site,
+pub(crate) struct Run {
+    pub(crate) site: Site,
     stop: Stop,
-    callers: Vec<Caller>,
+    pub(crate) callers: Vec<Caller>,
     /// Calls made when all were accepted, when all was at rest, and when all were answered.
     calls: [u64; 3],
     observer: Observer,
@@ -67,14 +70,18 @@ impl Observer {
 }
 
 impl Run {
-    fn new(stop: Stop, jobs: usize) -> Self {
-        let site = apart().block_on(Site::new());
+    pub(crate) fn new(stop: Stop, jobs: usize) -> Self {
+        Self::at(apart().block_on(Site::new()), stop, jobs)
+    }
+
+    /// On a site that is there.
+    pub(crate) fn at(site: Site, stop: Stop, jobs: usize) -> Self {
         let observer = Observer::of(&site);
         Self { site, stop, callers: Caller::several(jobs), calls: [0; 3], observer }
     }
 
     /// Everything from the first request to the last answer; what is not at rest in time is not answered.
-    fn finish(&mut self, patience: Duration) {
+    pub(crate) fn finish(&mut self, patience: Duration) {
         self.enter();
         self.calls[0] = self.stop.calls();
         let rested = self.work(patience);
@@ -86,15 +93,21 @@ impl Run {
     }
 
     /// Broken promises.
-    fn judged(&self, counts: &mut Counts) -> Vec<String> {
+    pub(crate) fn judged(&self, counts: &mut Counts) -> Vec<String> {
         self.observer.runtime.block_on(verdict(&self.site, &self.observer.reach, &self.callers, counts))
     }
 
-    fn enter(&mut self) {
+    /// What is left over, whoever the jobs belong to.
+    pub(crate) fn judged_rest(&self) -> Vec<String> {
+        let findings = self.observer.runtime.block_on(self.site.findings(&self.observer.reach));
+        leftovers(&findings)
+    }
+
+    pub(crate) fn enter(&mut self) {
         self.front_door(async |caller, door| caller.enter(door).await);
     }
 
-    fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.front_door(async |caller, door| caller.leave(door).await);
     }
 
@@ -114,7 +127,7 @@ impl Run {
     }
 
     /// Ticks packer and poller until all is at rest.
-    fn work(&self, patience: Duration) -> bool {
+    pub(crate) fn work(&self, patience: Duration) -> bool {
         let began = Instant::now();
         loop {
             tick(&self.site, &self.stop, async |ports| pack(ports).await);
@@ -131,7 +144,7 @@ impl Run {
 }
 
 /// A runtime for this thread alone.
-fn apart() -> Runtime {
+pub(crate) fn apart() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
@@ -142,20 +155,25 @@ fn tick(site: &Site, stop: &Stop, handle: impl AsyncFn(&Ports)) {
 }
 
 /// A tick of the packer. What a store refuses, the next tick repeats.
-async fn pack(ports: &Ports) {
+pub(crate) async fn pack(ports: &Ports) {
     let tick = Tick { class: CLASS.to_owned() };
     let deadline_ms = ports.clock.now_ms() + INVOCATION_MS;
     let _ = offpeak_packer::handler::handle(ports, &tick, deadline_ms).await;
 }
 
 /// A tick of the poller.
-async fn poll(ports: &Ports) {
+pub(crate) async fn poll(ports: &Ports) {
     let deadline_ms = ports.clock.now_ms() + INVOCATION_MS;
     let _ = offpeak_poller::handler::handle(ports, deadline_ms).await;
 }
 
 /// The front door as a deployment behind an HTTP API has it: nothing is held.
-fn door(reach: &Reach) -> Router {
+pub(crate) fn door(reach: &Reach) -> Router {
+    door_over(&reach.ports, Auth::Open, reach.store.keys())
+}
+
+/// The same over any ports.
+pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Router {
     let rules = Rules {
         hold_ms: 0,
         not_ready_status: 503,
@@ -167,8 +185,8 @@ fn door(reach: &Reach) -> Router {
         look_ms: 1_000,
         stream_hold_ms: Some(0),
         response_bytes: None,
-        relay_bytes: None,
         relay_ms: None,
+        relay_bytes: None,
     };
     let route = Route {
         model: Pattern::new("*"),
@@ -178,8 +196,6 @@ fn door(reach: &Reach) -> Router {
         deadline_ms: None,
     };
     let abilities = Abilities { index: None, walk: None, relay: None, share: None };
-    let (waiters, keys) = (Arc::<Waiters>::default(), reach.store.keys());
-    let gateway =
-        Gateway::new(reach.ports.clone(), waiters, (Auth::Open, keys), Routes(vec![route]), rules, abilities);
-    router(Arc::new(gateway))
+    let waiters = Arc::<Waiters>::default();
+    router(Arc::new(Gateway::new(ports.clone(), waiters, (auth, keys), Routes(vec![route]), rules, abilities)))
 }

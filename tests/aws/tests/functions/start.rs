@@ -199,7 +199,8 @@ async fn a_stream_behind_a_function_url_is_kept_alive_and_then_answered() {
     let upstream = upstream().await;
     let start = Start::complete(upstream.url()).await.with("OFFPEAK_FRONT_DOOR", "function-url");
     let (door, packer, poller, key) = trio(&start).await;
-    let question = json!({"model": "gpt-4o-mini", "stream": true, "messages": [{"role": "user", "content": "hi there"}]});
+    let question =
+        json!({"model": "gpt-4o-mini", "stream": true, "messages": [{"role": "user", "content": "hi there"}]});
     let mut reply = door.api.invoke(&event("POST", "/v1/chat/completions", &key, Some(&question)), INVOCATION).await;
     assert!(reply.streamed && !reply.failed);
     let (head, first) = prelude(&mut reply).await;

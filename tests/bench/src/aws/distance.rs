@@ -1,6 +1,6 @@
 //! The ports in memory, as far away as AWS: every call takes its time, and only so many are under way at once.
 //!
-//! What one port's method costs is counted in rounds of calls that are under way together, as `crates/aws` makes them.
+//! What one port's method costs is counted in rounds of calls that are under way together, as many as `crates/aws` has.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,15 +18,16 @@ use offpeak_core::ports::{
 use offpeak_core::submission::Submission;
 use parking_lot::Mutex;
 
-/// Messages in one call to SQS, and calls under way at once.
+/// Messages in one call to SQS.
 const MESSAGES: usize = 10;
-const QUEUE_CALLS: usize = 64;
+/// Receives under way at once: wave by wave, while they come back full.
+const WAVES: [usize; 4] = [1, 4, 16, 64];
+/// Deletes under way at once, and sends.
+const DELETES: usize = 32;
 /// `UpdateItem` calls under way at once.
 const UPDATES: usize = 256;
 /// Rows in one `BatchGetItem`.
 const ROWS: usize = 100;
-/// Bytes of one part of an upload.
-const PART: usize = 8 << 20;
 
 /// One call's time.
 #[derive(Clone, Copy)]
@@ -38,6 +39,18 @@ impl Distance {
         let rounds = items.div_ceil(each).div_ceil(at_once);
         if !self.0.is_zero() && rounds > 0 {
             tokio::time::sleep(self.0 * u32::try_from(rounds).unwrap_or(u32::MAX)).await;
+        }
+    }
+
+    /// Waits as long as it takes to receive `came` messages where up to `max` were asked for.
+    async fn waves(self, came: usize, max: usize) {
+        let mut received = 0;
+        for wave in WAVES.into_iter().chain(std::iter::repeat(WAVES[3])) {
+            self.call().await;
+            received += wave * MESSAGES;
+            if received >= max || received > came {
+                return;
+            }
         }
     }
 
@@ -122,7 +135,7 @@ impl Classes for Far<dyn Classes> {
 #[async_trait]
 impl Objects for Far<dyn Objects> {
     async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
-        Ok(Box::new(FarWriter { distance: self.0, part: 0, inner: self.1.create(name).await? }))
+        Ok(Box::new(FarWriter { distance: self.0, inner: self.1.create(name).await? }))
     }
 
     async fn read(&self, name: &ObjectName, offset: u64, length: u64) -> Result<Bytes, StoreError> {
@@ -151,21 +164,16 @@ impl Objects for Far<dyn Objects> {
     }
 }
 
-/// An object on its way: a call for each full part, one for the last, and one to begin and to complete several.
+/// An object on its way: full parts are sent in the background while lines are claimed, which takes longer; only the
+/// last part and the completion are waited for.
 struct FarWriter {
     distance: Distance,
-    part: usize,
     inner: Box<dyn ObjectWriter>,
 }
 
 #[async_trait]
 impl ObjectWriter for FarWriter {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        self.part += bytes.len();
-        while self.part >= PART {
-            self.part -= PART;
-            self.distance.call().await;
-        }
         self.inner.write(bytes).await
     }
 
@@ -228,7 +236,7 @@ impl Intake for Queue {
 #[async_trait]
 impl Intake for Far<Queue> {
     async fn send(&self, messages: Vec<Message>) -> Result<(), StoreError> {
-        self.0.rounds(messages.len(), MESSAGES, QUEUE_CALLS).await;
+        self.0.rounds(messages.len(), MESSAGES, DELETES).await;
         self.1.send(messages).await
     }
 
@@ -239,12 +247,13 @@ impl Intake for Far<Queue> {
         visibility_ms: u64,
         wait_ms: u64,
     ) -> Result<Vec<Received>, StoreError> {
-        self.0.rounds(max, MESSAGES, QUEUE_CALLS).await;
-        self.1.receive(class, max, visibility_ms, wait_ms).await
+        let received = self.1.receive(class, max, visibility_ms, wait_ms).await?;
+        self.0.waves(received.len(), max).await;
+        Ok(received)
     }
 
     async fn delete(&self, class: &str, receipts: Vec<Receipt>) -> Result<(), StoreError> {
-        self.0.rounds(receipts.len(), MESSAGES, QUEUE_CALLS).await;
+        self.0.rounds(receipts.len(), MESSAGES, DELETES).await;
         self.1.delete(class, receipts).await
     }
 

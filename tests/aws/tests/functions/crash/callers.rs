@@ -21,7 +21,7 @@ enum Way {
 
 /// One caller of one request.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     number: usize,
     way: Way,
     withdraws: bool,
@@ -36,7 +36,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// So many callers of different questions; the sixth withdraws its job.
-    pub(super) fn several(count: usize) -> Vec<Self> {
+    pub(crate) fn several(count: usize) -> Vec<Self> {
         let ways = [Way::Keyed, Way::Unkeyed, Way::Async];
         let callers = (0..count).map(|number| Self {
             number,
@@ -51,17 +51,17 @@ impl Caller {
     }
 
     /// Its job, if it was told.
-    pub(super) fn job(&self) -> Option<&str> {
+    pub(crate) fn job(&self) -> Option<&str> {
         self.job.as_deref()
     }
 
     /// Whether its job never ran, by its wish.
-    pub(super) fn withdraws(&self) -> bool {
+    pub(crate) fn withdraws(&self) -> bool {
         self.withdraws
     }
 
     /// Has its request accepted, and withdrawn if that is its wish.
-    pub(super) async fn enter(&mut self, door: &Router) {
+    pub(crate) async fn enter(&mut self, door: &Router) {
         if self.job.is_none() {
             let (status, headers, body) = self.ask(door).await;
             let expected = if self.way == Way::Async { StatusCode::ACCEPTED } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -78,7 +78,7 @@ impl Caller {
     }
 
     /// Fetches its answer, which must be there.
-    pub(super) async fn leave(&mut self, door: &Router) {
+    pub(crate) async fn leave(&mut self, door: &Router) {
         if self.answer.is_some() {
             return;
         }
@@ -90,7 +90,7 @@ impl Caller {
     }
 
     /// What is wrong with its answer.
-    pub(super) fn complaint(&self) -> Option<String> {
+    pub(crate) fn complaint(&self) -> Option<String> {
         let Some((status, body)) = &self.answer else { return Some(format!("{self:?} was never answered")) };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let right = match self.withdraws {
@@ -121,7 +121,8 @@ impl Caller {
     }
 }
 
-async fn send(door: &Router, request: Builder, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
+/// One call of a front door.
+pub(crate) async fn send(door: &Router, request: Builder, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
     let request = request.body(Full::from(body)).unwrap();
     let answer = door.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
     let (head, body) = answer.into_parts();

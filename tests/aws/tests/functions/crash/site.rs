@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aws_sdk_sqs::config::Credentials;
 use offpeak_aws::{Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
 use offpeak_core::class::Rule;
 use offpeak_core::flows::audit::{Report, audit};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::job::Job;
-use offpeak_core::ports::{Backend, Clock as _, Intake as _, JobWalk as _, Ports, Settings, Submissions as _, Usage as _};
+use offpeak_core::ports::{
+    Backend, Clock as _, Intake as _, JobWalk as _, Ports, Settings, Submissions as _, Usage as _,
+};
 use offpeak_core::timing::Timing;
 use offpeak_testkit::chaos::Gate;
 use offpeak_testkit::emulator::Emulator;
@@ -18,41 +21,48 @@ use offpeak_testkit::samples::Namespace;
 use offpeak_tests_aws::{Aws, Process, Tables};
 use secrecy::SecretString;
 
+use super::tap::Tap;
+
 /// The only class.
-pub(super) const CLASS: &str = "soon";
+pub(crate) const CLASS: &str = "soon";
 /// The only provider.
-pub(super) const PROVIDER: &str = "scripted";
+pub(crate) const PROVIDER: &str = "scripted";
 
 /// A stack of its own.
 #[derive(Clone)]
-pub(super) struct Site {
+pub(crate) struct Site {
     resources: Resources,
+    /// Where AWS is.
+    endpoint: String,
     /// Its provider, which outlives every process.
-    pub(super) provider: ScriptedProvider,
+    pub(crate) provider: ScriptedProvider,
+    /// What is uploaded to it.
+    pub(crate) tap: Tap,
 }
 
 /// What a process reaches.
-pub(super) struct Reach {
-    pub(super) ports: Ports,
-    pub(super) store: Store,
+pub(crate) struct Reach {
+    pub(crate) ports: Ports,
+    pub(crate) store: Store,
 }
 
 /// What the stores say when nothing runs.
-pub(super) struct Findings {
-    pub(super) jobs: Vec<Job>,
-    pub(super) open: usize,
-    pub(super) messages: u64,
-    pub(super) audit: Report,
+pub(crate) struct Findings {
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) open: usize,
+    pub(crate) messages: u64,
+    pub(crate) audit: Report,
     /// Lines in the usage rows of these submissions.
-    pub(super) used: u64,
+    pub(crate) used: u64,
 }
 
 impl Site {
     /// Makes its tables and its queue.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let aws = Aws::at(url());
         let name = Namespace::fresh().name("crash");
         let tables = Tables::create(&aws, &name).await;
+        let provider = provider();
         Self {
             resources: Resources {
                 jobs_table: tables.table("jobs"),
@@ -67,22 +77,41 @@ impl Site {
                 sealing_key: None,
                 job_index: false,
             },
-            provider: provider(),
+            endpoint: url().to_owned(),
+            tap: Tap::before(&provider),
+            provider,
         }
     }
 
+    /// The same, with this in front of AWS.
+    pub(crate) fn behind(self, endpoint: String) -> Self {
+        Self { endpoint, ..self }
+    }
+
+    /// The address of its queue.
+    pub(crate) fn queue(&self) -> &str {
+        &self.resources.queues[CLASS]
+    }
+
+    /// Its bucket.
+    pub(crate) fn bucket(&self) -> &str {
+        &self.resources.bucket
+    }
+
     /// What a new process composes.
-    pub(super) async fn reach(&self, process: &Process) -> Reach {
+    pub(crate) async fn reach(&self, process: &Process) -> Reach {
         let connection = Connection {
-            endpoint: Some(url().to_owned()),
+            endpoint: Some(self.endpoint.clone()),
             s3_path_style: true,
             interceptors: vec![process.interceptor()],
         };
         let own = BTreeMap::from([(CredentialId::own(PROVIDER), SecretString::from("sk-own"))]);
         let options = Options { own, retention_ms: 86_400_000 };
-        let store = Store::new(Clients::connect(&connection).await, self.resources.clone(), options);
+        let credentials = Credentials::new("test", "test", None, None, "tests");
+        let clients = Clients::connect_as(&connection, "us-east-1", credentials).await;
+        let store = Store::new(clients, self.resources.clone(), options);
         let gate: Arc<dyn Gate> = Arc::new(process.clone());
-        let provider: Arc<dyn Backend> = Arc::new(self.provider.clone());
+        let provider: Arc<dyn Backend> = Arc::new(self.tap.clone());
         let provider = offpeak_testkit::chaos::Backend::new(provider, gate);
         let ports = Ports {
             jobs: store.jobs(),
@@ -102,7 +131,7 @@ impl Site {
     }
 
     /// Whether nothing is owed any more: to a caller, to the provider, to the queue.
-    pub(super) async fn is_at_rest(&self, reach: &Reach) -> bool {
+    pub(crate) async fn is_at_rest(&self, reach: &Reach) -> bool {
         let jobs = reach.store.jobs().scan(None, 1_000).await.unwrap();
         let open = reach.store.submissions().open().await.unwrap();
         let depth = reach.store.intake().depth(CLASS).await.unwrap();
@@ -110,7 +139,7 @@ impl Site {
     }
 
     /// Looks into the stores. Messages that wait are received, so nobody else must want them.
-    pub(super) async fn findings(&self, reach: &Reach) -> Findings {
+    pub(crate) async fn findings(&self, reach: &Reach) -> Findings {
         let jobs = reach.store.jobs().scan(None, 1_000).await.unwrap();
         let depth = reach.store.intake().depth(CLASS).await.unwrap();
         let waiting = reach.store.intake().waiting(CLASS).await.unwrap();
@@ -148,6 +177,6 @@ fn provider() -> ScriptedProvider {
     ScriptedProvider::new(&TokioClock::new(SystemClock.now_ms()), 1, script)
 }
 
-fn url() -> &'static str {
+pub(crate) fn url() -> &'static str {
     Emulator::shared().url()
 }

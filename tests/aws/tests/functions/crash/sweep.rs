@@ -15,13 +15,18 @@ const AT_ONCE: usize = 4;
 /// For a run to come to rest after a death.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// By so many calls one run may be shorter than another: an idle tick more or less.
+const SLACK: u64 = 15;
+
 /// What came of all deaths.
 #[derive(Default)]
 struct Sweep {
     counts: Counts,
     /// Deaths before a call, and after one.
     deaths: [u64; 2],
-    /// The calls at which nobody died, of either side, before the last at which somebody did.
+    /// The last call at which somebody died.
+    last: u64,
+    /// The calls that did not come, or not back: runs are not all equally long.
     missed: Vec<(u64, Side)>,
     broken: Vec<String>,
 }
@@ -39,7 +44,7 @@ fn whichever_call_a_process_dies_at_nothing_is_lost_and_nothing_is_paid_for_twic
             scope.spawn(|| die_at_each(&next, &sweep, 2 * left));
         }
     });
-    let Sweep { counts, deaths: [before, after], last, broken } = sweep.into_inner();
+    let Sweep { counts, deaths: [before, after], last, missed, broken } = sweep.into_inner();
     println!(
         "crash on AWS: {before} deaths before a call and {after} after one, of {left} calls of a run of {JOBS} jobs \
          (front door {entered}, packer and poller {}, pick-up {}); {counts}; {} promises broken; {:.0} s",
@@ -49,7 +54,9 @@ fn whichever_call_a_process_dies_at_nothing_is_lost_and_nothing_is_paid_for_twic
         began.elapsed().as_secs_f64()
     );
     assert!(broken.is_empty(), "{broken:#?}");
-    assert!(last >= left, "only {last} of {left} calls were died at");
+    let (least, missed) = (left - SLACK, missed.into_iter().filter(|(call, _)| *call <= left - SLACK));
+    assert!(last >= least, "only {last} of {left} calls were died at");
+    assert_eq!(missed.collect::<Vec<_>>(), [], "nobody died there");
 }
 
 /// Takes the next call and dies there, until runs end before the call comes.
@@ -78,6 +85,8 @@ fn die(call: u64, side: Side, sweep: &Mutex<Sweep>) -> bool {
     if stopped.is_some() {
         sweep.deaths[usize::from(side == Side::After)] += 1;
         sweep.last = sweep.last.max(call);
+    } else {
+        sweep.missed.push((call, side));
     }
     let place = stopped.as_deref().unwrap_or("nobody died");
     sweep.broken.extend(broken.into_iter().map(|what| format!("{place}: {what}")));

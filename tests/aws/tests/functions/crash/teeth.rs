@@ -8,8 +8,8 @@ use offpeak_core::faults::{Fault, plant};
 use offpeak_tests_aws::{Side, Stop};
 use parking_lot::Mutex;
 
-use super::verdict::Counts;
 use super::Run;
+use super::verdict::Counts;
 
 /// Jobs of a run.
 const JOBS: usize = 3;

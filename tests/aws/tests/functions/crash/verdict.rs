@@ -11,15 +11,15 @@ use super::site::{Findings, Reach, Site};
 
 /// What the invariants say of runs.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Runs.
-    pub(super) runs: u64,
+    pub(crate) runs: u64,
     /// Jobs accepted.
-    pub(super) jobs: u64,
+    pub(crate) jobs: u64,
     /// Lines that the provider ran.
-    pub(super) lines: u64,
+    pub(crate) lines: u64,
     /// Batches that the provider ran them in.
-    pub(super) batches: u64,
+    pub(crate) batches: u64,
 }
 
 impl AddAssign for Counts {
@@ -38,18 +38,21 @@ impl fmt::Display for Counts {
 }
 
 /// Broken promises, and what was counted on the way.
-pub(super) async fn verdict(site: &Site, reach: &Reach, callers: &[Caller], counts: &mut Counts) -> Vec<String> {
+pub(crate) async fn verdict(site: &Site, reach: &Reach, callers: &[Caller], counts: &mut Counts) -> Vec<String> {
     let findings = site.findings(reach).await;
     let mut broken: Vec<String> = callers.iter().filter_map(Caller::complaint).collect();
-    broken.extend(rest(&findings, callers));
+    broken.extend(leftovers(&findings));
+    if findings.jobs.len() != callers.len() {
+        broken.push(format!("{} callers have {} jobs", callers.len(), findings.jobs.len()));
+    }
     broken.extend(money(site, callers, &findings, counts));
     counts.runs += 1;
     counts.jobs += findings.jobs.len() as u64;
     broken
 }
 
-/// Nothing is lost, nothing is left over, and nobody has two jobs.
-fn rest(findings: &Findings, callers: &[Caller]) -> Vec<String> {
+/// Nothing is lost, and nothing is left over.
+pub(crate) fn leftovers(findings: &Findings) -> Vec<String> {
     let mut broken = Vec::new();
     for job in findings.jobs.iter().filter(|job| !job.state.is_final()) {
         broken.push(format!("{} is {}", job.id, job.state.kind()));
@@ -62,9 +65,6 @@ fn rest(findings: &Findings, callers: &[Caller]) -> Vec<String> {
     }
     if findings.open > 0 || findings.messages > 0 {
         broken.push(format!("{} submissions and {} messages are left", findings.open, findings.messages));
-    }
-    if findings.jobs.len() != callers.len() {
-        broken.push(format!("{} callers have {} jobs", callers.len(), findings.jobs.len()));
     }
     broken
 }

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds the application with `sam build` in a fast profile: for this machine's architecture into .aws-sam/tests, which
+# the tests deploy, and for the other one into .aws-sam/other, which they do not.
+#
+#   tests/aws/build.sh [host|other]        both without a word
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+case "$(uname -m)" in
+  x86_64) host=x86_64 other=arm64 ;;
+  aarch64 | arm64) host=arm64 other=x86_64 ;;
+  *)
+    echo "build.sh: neither x86_64 nor arm64: $(uname -m)" >&2
+    exit 1
+    ;;
+esac
+export PATH="$PWD/.tools/aws/bin:$PATH" SAM_CLI_TELEMETRY=0 SAM_BUILD_MODE=debug
+
+build() { # architecture, folder
+  sam build --build-dir ".aws-sam/$2" --parameter-overrides "Architecture=$1"
+}
+
+if [ "${1:-host}" = host ]; then
+  CARGO_LAMBDA_GLOBAL="$PWD/tests/aws/cargo-lambda.toml" build "$host" tests
+  # What a debugger would need is three quarters of them, and would be uploaded.
+  strip --strip-debug .aws-sam/tests/*Function/bootstrap
+fi
+if [ "${1:-other}" = other ]; then
+  build "$other" other
+fi
