@@ -36,7 +36,9 @@ pub enum OpenError {
     #[error(transparent)]
     Config(#[from] Refused),
     /// Callers' keys would be kept, and nothing seals them.
-    #[error("auth is passthrough, and the stack has no key to seal with: deploy it with the parameter Auth=passthrough")]
+    #[error(
+        "auth is passthrough, and the stack has no key to seal with: deploy it with the parameter Auth=passthrough"
+    )]
     Unsealed,
 }
 

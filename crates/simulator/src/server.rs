@@ -59,13 +59,15 @@ pub async fn serve(
                 Ok((stream, _)) => {
                     connections.spawn(converse(stream, router.clone()));
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => not_accepted(&error).await,
             },
         }
     }
+}
+
+async fn not_accepted(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 /// Answers the requests of one connection until either side closes it.

@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use offpeak_config::FrontDoor;
 
 /// What a function may return at once, bytes: 6 MB (Lambda quotas, "Invocation payload", read 2026-11-20).
@@ -37,7 +37,7 @@ pub fn bounded(app: Router) -> Router {
 
 async fn within_payload(response: Response) -> Response {
     let (parts, body) = response.into_parts();
-    match Limited::new(body, PAYLOAD).collect().await.map(|whole| whole.to_bytes()) {
+    match Limited::new(body, PAYLOAD).collect().await.map(Collected::to_bytes) {
         Ok(bytes) if encoded_bytes(&parts.headers, &bytes) <= PAYLOAD - FRAME => {
             Response::from_parts(parts, Body::from(bytes))
         }

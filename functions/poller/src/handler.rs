@@ -22,8 +22,10 @@ pub struct Polled {
 /// # Errors
 /// The open submissions cannot be listed: the next tick repeats it.
 pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
-    let ids = ports.submissions.open().await.context("listing open submissions")?;
+    let mut ids = ports.submissions.open().await.context("listing open submissions")?;
     let open = ids.len();
+    // Begun anywhere, so that one which ends its invocations, or takes all their time, does not keep the others waiting.
+    ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
     let round = advance_all(ports, ids, deadline_ms.saturating_sub(RESERVE_MS)).await;
     if open > 0 {
         tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");

@@ -1,7 +1,7 @@
 //! The services of the emulator by their own wire: it asks for no signature, so a small client is enough.
 
 use bytes::Bytes;
-use offpeak_tests::{Answer, Call, Http};
+use offpeak_tests::{Answer, Call, Http, PATIENCE, until};
 use serde_json::Value;
 
 use crate::xml;
@@ -89,7 +89,7 @@ impl Aws {
         let mut input = serde_json::json!({"TableName": table});
         loop {
             let mut page = self.json("DynamoDB_20120810.Scan", &input).await;
-            items.extend(page["Items"].as_array_mut().expect("items").drain(..));
+            items.append(page["Items"].as_array_mut().expect("items"));
             if page["LastEvaluatedKey"].is_null() {
                 return items;
             }
@@ -101,5 +101,19 @@ impl Aws {
     pub async fn objects(&self, bucket: &str) -> Vec<String> {
         let answer = self.get("s3", &format!("/{bucket}?list-type=2")).await;
         xml::texts(&answer.text(), "Key").into_iter().map(xml::plain).collect()
+    }
+
+    /// Deletes a stack, and what it does not retain. `sam delete` reads addresses of nested templates as AWS has them.
+    pub async fn delete_stack(&self, name: &str) {
+        self.query("cloudformation", "2010-05-15", &format!("Action=DeleteStack&StackName={name}")).await;
+        let ended = ["DELETE_COMPLETE", "DELETE_FAILED"];
+        let status = until("the end of a stack", PATIENCE, async || {
+            let told = self.query("cloudformation", "2010-05-15", "Action=ListStacks").await;
+            let stacks = told.split("<member>").filter(|stack| xml::texts(stack, "StackName") == [name]);
+            let states: Vec<String> = stacks.map(|stack| xml::text(stack, "StackStatus").to_owned()).collect();
+            states.into_iter().find(|state| ended.contains(&state.as_str()))
+        })
+        .await;
+        assert_eq!(status, "DELETE_COMPLETE");
     }
 }

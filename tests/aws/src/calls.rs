@@ -80,6 +80,14 @@ impl Calls {
         self.calls.iter().filter(move |call| call.function == function)
     }
 
+    /// The same but for the calls on one resource.
+    #[must_use]
+    pub fn without(&self, resource: &str) -> Self {
+        let mut rest = self.clone();
+        rest.calls.retain(|call| call.resource != resource);
+        rest
+    }
+
     /// How many invocations a function had.
     pub fn invocations_of(&self, function: Function) -> u64 {
         self.invocations.iter().filter(|invocation| invocation.0 == function).count() as u64

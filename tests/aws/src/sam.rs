@@ -43,11 +43,4 @@ impl Sam {
         assert_eq!(ended.code, Some(0), "sam deploy:\n{}\n{}", ended.out, ended.err);
         ended
     }
-
-    /// Deletes a stack, and what it does not retain.
-    pub async fn delete(&self, stack: &str) -> Output {
-        let ended = run(self.command(&["delete", "--stack-name", stack, "--no-prompts"])).await;
-        assert_eq!(ended.code, Some(0), "sam delete:\n{}\n{}", ended.out, ended.err);
-        ended
-    }
 }

@@ -41,11 +41,11 @@ impl Statement {
 
 impl fmt::Display for Statement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{:<64} {:>10} {:>13}", self.title, "HTTP API", "Function URL")?;
+        writeln!(formatter, "{:<74} {:>10} {:>13}", self.title, "HTTP API", "Function URL")?;
         for line in &self.lines {
-            writeln!(formatter, "  {:<62} {:>10} {:>13}", line.what, line.http_api, line.function_url)?;
+            writeln!(formatter, "  {:<72} {:>10} {:>13}", line.what, line.http_api, line.function_url)?;
         }
         let (http_api, function_url) = self.sums();
-        writeln!(formatter, "  {:<62} {http_api:>10} {function_url:>13}", "together")
+        writeln!(formatter, "  {:<72} {http_api:>10} {function_url:>13}", "together")
     }
 }

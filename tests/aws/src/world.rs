@@ -58,7 +58,8 @@ impl World {
         let emulator = tokio::task::spawn_blocking(Emulator::shared).await.expect("a blocking task");
         let (aws, sam) = (Aws::at(emulator.url()), Sam::at(emulator.url()));
         // Long enough that a first look comes before the answer.
-        let upstream = Upstream::start(Options { batch_delay_ms: 1_000, ..Options::default() }).await;
+        let upstream =
+            Upstream::start(Options { batch_delay_ms: 1_000, max_file_bytes: 16 << 20, ..Options::default() }).await;
         let nightly = format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour());
         put(&aws, "config", "String", &format!("{CONFIG}{nightly}")).await;
         put(&aws, "keys/OPENAI_API_KEY", "SecureString", "sk-own").await;
@@ -133,14 +134,21 @@ impl World {
 
     /// Ticks, while the crew rests, until a job is done.
     pub async fn tick_until_done(&self, http: &Http, job: &str) {
-        offpeak_tests::until(&format!("{job} done"), PATIENCE, async || {
+        let shown = self.tick_until_final(http, job).await;
+        assert_eq!(shown["status"], "done", "{shown}");
+    }
+
+    /// Ticks, while the crew rests, until a job has ended, and shows it.
+    pub async fn tick_until_final(&self, http: &Http, job: &str) -> Value {
+        offpeak_tests::until(&format!("the end of {job}"), PATIENCE, async || {
             for (function, event) in [(Function::Packer, "packer-soon"), (Function::Poller, "poller")] {
                 let end = self.aws.invoke(self.stack.function(function), &self.stack.event(event)).await;
                 assert!(!end.failed, "{function:?}: {}", end.payload);
             }
-            (http.json(&format!("/v1/jobs/{job}")).await["status"] == "done").then_some(())
+            let shown = http.json(&format!("/v1/jobs/{job}")).await;
+            (shown["status"] != "queued" && shown["status"] != "packed").then_some(shown)
         })
-        .await;
+        .await
     }
 
     /// Waits until a job's status is this.

@@ -1,4 +1,4 @@
-//! As much of XML as the answers of CloudFormation and IAM need.
+//! As much of XML as the answers of `CloudFormation` and IAM need.
 
 /// The texts of every element of this name, in order; elements of the same name are not nested.
 pub(crate) fn texts<'a>(document: &'a str, name: &str) -> Vec<&'a str> {

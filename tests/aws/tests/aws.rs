@@ -8,6 +8,7 @@ mod aws {
     mod bodies;
     mod door;
     mod privileges;
+    mod rare;
     mod schedules;
     mod sdk;
     mod upgrade;

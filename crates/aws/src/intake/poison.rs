@@ -17,10 +17,10 @@ pub(super) async fn take_out(queue: &Queue, objects: &Objects, message: Message)
     let id = message.message_id.unwrap_or_default();
     let text = message.body.unwrap_or_default();
     let name = ObjectName(format!("poison/{}", hex::encode(&Sha256::digest(&text)[..16])));
-    tracing::error!(message = id, bytes = text.len(), object = %name, "a message that is not one of Offpeak's");
-    if let Err(error) = moved(queue, objects, name, text, message.receipt_handle).await {
-        tracing::error!(message = id, %error, "it stays in its queue, and comes again");
-    }
+    let (bytes, object) = (text.len(), name.to_string());
+    let moved = moved(queue, objects, name, text, message.receipt_handle).await;
+    let outcome = moved.map_or_else(|error| format!("stays in its queue: {error}"), |()| "kept aside".to_owned());
+    tracing::error!(message = id, bytes, object, outcome, "a message that is not one of Offpeak's");
 }
 
 async fn moved(

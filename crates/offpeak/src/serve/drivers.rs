@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offpeak_config::Config;
-use offpeak_core::flows::{pack, sweep};
+use offpeak_core::flows::pack;
+use offpeak_core::flows::sweep::{self, Retired};
 use offpeak_core::ids::SubmissionId;
-use offpeak_core::ports::{JobSweep, Ports, SubmissionSweep};
+use offpeak_core::ports::{JobSweep, Ports, StoreError, SubmissionSweep};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -95,18 +96,30 @@ async fn sweeper<S: SubmissionSweep, J: JobSweep>(
 ) {
     let mut retired_at_ms = 0;
     while nap(EXPIRE_EVERY, &mut stopped).await {
-        match sweep::expire(&ports, jobs.as_ref()).await {
-            Ok(0) => {}
-            Ok(expired) => tracing::info!(expired, "overdue jobs expired"),
-            Err(error) => tracing::error!(%error, "a sweep was cut short"),
-        }
+        tell_expired(sweep::expire(&ports, jobs.as_ref()).await);
         if now_ms(&ports) < retired_at_ms + millis(RETIRE_EVERY) {
             continue;
         }
         retired_at_ms = now_ms(&ports);
-        match sweep::retire(&ports, jobs.as_ref(), submissions.as_ref(), retention_ms).await {
-            Ok(retired) => tracing::info!(?retired, "old results swept"),
-            Err(error) => tracing::error!(%error, "a retention sweep was cut short"),
-        }
+        tell_retired(sweep::retire(&ports, jobs.as_ref(), submissions.as_ref(), retention_ms).await);
     }
+}
+
+fn tell_expired(swept: Result<usize, StoreError>) {
+    match swept {
+        Ok(0) => {}
+        Ok(expired) => tracing::info!(expired, "overdue jobs expired"),
+        Err(error) => cut_short(&error),
+    }
+}
+
+fn tell_retired(swept: Result<Retired, StoreError>) {
+    match swept {
+        Ok(retired) => tracing::info!(?retired, "old results swept"),
+        Err(error) => cut_short(&error),
+    }
+}
+
+fn cut_short(error: &StoreError) {
+    tracing::error!(%error, "a sweep was cut short");
 }

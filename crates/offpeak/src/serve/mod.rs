@@ -64,14 +64,18 @@ pub(crate) async fn run_on(
         () = &mut accepting => {}
         () = drivers.ended() => failed = true,
     }
-    tracing::info!("stopping");
+    tell("stopping");
     // Whoever sent the signal has gone where a receiver is gone too.
     let _ = stopping.send(true);
     wind_down(accepting, &waiters).await;
     drivers.stop().await;
-    tracing::info!("stopped");
+    tell("stopped");
     anyhow::ensure!(!failed, "a packer, the poller or the sweeper ended abnormally");
     Ok(())
+}
+
+fn tell(what: &'static str) {
+    tracing::info!("{what}");
 }
 
 /// Lets held calls go, and connections finish what they write.
@@ -114,9 +118,8 @@ pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 
 /// Lets this process hold as many connections as the system allows.
 pub(crate) fn raise_descriptor_limit() {
-    match rlimit::increase_nofile_limit(rlimit::INFINITY) {
-        Ok(limit) => tracing::debug!(limit, "open files allowed"),
-        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use offpeak_core::flows::advance::{Advanced, advance};
 use offpeak_core::ids::SubmissionId;
-use offpeak_core::ports::Ports;
+use offpeak_core::ports::{Ports, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
@@ -132,7 +132,7 @@ async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> Done {
         Ok(Ok(Advanced::Until(until_ms))) => (id, Some(until_ms)),
         Ok(Ok(Advanced::Settled)) => (id, None),
         Ok(Err(error)) => {
-            tracing::error!(%error, submission = %id, "a submission could not be advanced");
+            failed(id, &error);
             (id, Some(now_ms(&ports) + AGAIN_MS))
         }
         Err(error) => {
@@ -140,6 +140,10 @@ async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> Done {
             (id, Some(now_ms(&ports) + ABNORMAL_MS))
         }
     }
+}
+
+fn failed(id: SubmissionId, error: &StoreError) {
+    tracing::error!(%error, submission = %id, "a submission could not be advanced");
 }
 
 #[cfg(test)]

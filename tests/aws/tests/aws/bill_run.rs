@@ -1,5 +1,7 @@
 //! The run that the bill is reckoned from: some hundred jobs, alone on the stack.
 
+use std::fmt::Write as _;
+
 use futures_util::{StreamExt as _, stream};
 use offpeak_tests::{Answer, Http, PATIENCE, chat, until};
 use offpeak_tests_aws::{Calls, Function, World, now_ms};
@@ -17,19 +19,23 @@ const CHAT: &str = "/v1/chat/completions";
 pub(super) struct Run {
     /// Every job accepted.
     pub(super) accept: Calls,
-    /// Every job asked for too early.
-    pub(super) not_ready: Calls,
+    /// Every job asked for too early, by its id.
+    pub(super) early: Calls,
+    /// Every request repeated too early for the first time, and once more.
+    pub(super) early_retries: [Calls; 2],
     /// A smaller departure packed and collected.
     pub(super) few: Calls,
     /// Every job packed and collected.
     pub(super) many: Calls,
     /// A tick of each function with nothing to do.
     pub(super) idle: Calls,
-    /// Every result read by its job's id.
-    pub(super) results: Calls,
+    /// Every result read by its job's id for the first time: each is marked as handed out.
+    pub(super) first: Calls,
+    /// Every result read so again.
+    pub(super) again: Calls,
     /// Every request repeated as SDKs do.
     pub(super) retries: Calls,
-    /// What all callers of `results` were sent, bytes.
+    /// What all callers of `again` were sent, bytes.
     pub(super) answer_bytes: u64,
 }
 
@@ -43,19 +49,16 @@ struct Caller<'a> {
 /// Runs it. Nobody else may use the stack meanwhile.
 pub(super) async fn run(world: &World) -> Run {
     let mut caller = Caller { world, http: world.tenant("bill").await, jobs: Vec::new(), asked: 0 };
-    // What a start costs is no job's, so everything has run once before the first part begins.
-    caller.accept_all(1).await;
-    caller.until_done().await;
-    caller.results(200).await;
-    caller.accept_all(FEW).await;
-    let (few, ()) = caller.part(async |caller| caller.until_done().await).await;
+    let few = caller.warm_up().await;
     let (accept, ()) = caller.part(async |caller| caller.accept_all(JOBS).await).await;
-    let (not_ready, _) = caller.part(async |caller| caller.results(503).await).await;
-    let (many, ()) = caller.part(async |caller| caller.until_done().await).await;
+    let (early, _) = caller.read(503).await;
+    let many = caller.work().await;
     let (idle, ()) = caller.part(async |caller| caller.tick().await).await;
-    let (results, answer_bytes) = caller.part(async |caller| caller.results(200).await).await;
-    let (retries, ()) = caller.part(async |caller| caller.retries().await).await;
-    Run { accept, not_ready, few, many, idle, results, retries, answer_bytes }
+    let (first, _) = caller.read(200).await;
+    let (again, answer_bytes) = caller.read(200).await;
+    let retries = caller.repeat(200).await;
+    let early_retries = caller.repeat_early().await;
+    Run { accept, early, early_retries, few, many, idle, first, again, retries, answer_bytes }
 }
 
 impl Caller<'_> {
@@ -66,6 +69,35 @@ impl Caller<'_> {
         let to_ms = now_ms() + 1;
         let calls = Calls::logged(&self.world.aws, &self.world.stack, from_ms, to_ms).await;
         (calls, done)
+    }
+
+    /// What a start costs is no job's, so everything runs once before a first, small departure.
+    async fn warm_up(&mut self) -> Calls {
+        self.accept_all(1).await;
+        self.until_done().await;
+        self.results(200).await;
+        self.accept_all(FEW).await;
+        self.work().await
+    }
+
+    /// Twice, of jobs that are told so for the first time.
+    async fn repeat_early(&mut self) -> [Calls; 2] {
+        self.accept_all(JOBS).await;
+        let calls = [self.repeat(503).await, self.repeat(503).await];
+        self.until_done().await;
+        calls
+    }
+
+    async fn work(&mut self) -> Calls {
+        self.part(async |caller| caller.until_done().await).await.0
+    }
+
+    async fn read(&mut self, status: u16) -> (Calls, u64) {
+        self.part(async |caller| caller.results(status).await).await
+    }
+
+    async fn repeat(&mut self, status: u16) -> Calls {
+        self.part(async |caller| caller.retries(status).await).await.0
     }
 
     /// Has so many jobs accepted, none of them like an earlier one.
@@ -84,7 +116,7 @@ impl Caller<'_> {
         let mut word = number;
         while text.len() < BYTES - 100 {
             word = word.wrapping_mul(0x9e37_79b9).wrapping_add(1);
-            text.push_str(&format!("{word:08x} "));
+            write!(text, "{word:08x} ").expect("a text takes everything");
         }
         let body = chat(&text);
         let answer = self.http.post(CHAT, &body).header("prefer", "respond-async").send().await;
@@ -101,11 +133,11 @@ impl Caller<'_> {
     }
 
     /// Repeats every request as an SDK that was told to come back.
-    async fn retries(&self) {
+    async fn retries(&self, status: u16) {
         let ask = |(body, _): &(Value, String)| self.http.post(CHAT, body).retry(1).send();
         let answers: Vec<Answer> = stream::iter(self.jobs.iter().map(ask)).buffer_unordered(CALLERS).collect().await;
         let jobs: Vec<&str> = self.jobs.iter().map(|(_, job)| job.as_str()).collect();
-        assert!(answers.iter().all(|answer| answer.status == 200 && jobs.contains(&answer.job())), "{answers:?}");
+        assert!(answers.iter().all(|answer| answer.status == status && jobs.contains(&answer.job())), "{answers:?}");
     }
 
     async fn tick(&self) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use offpeak_tests::{Http, chat};
-use offpeak_tests_aws::{Fact, Twin, World};
+use offpeak_tests_aws::{Fact, Twin, World, noise};
 use serde_json::json;
 
 const CHAT: &str = "/v1/chat/completions";
@@ -43,16 +43,6 @@ async fn answered(world: &World, http: &Http, twin: &Twin) -> offpeak_tests::Ans
     }
     twin.answered_by(&answer);
     answer
-}
-
-/// Text that hardly shrinks: digits of a linear congruence in base 64.
-fn noise(mut seed: u64, length: usize) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut draw = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(DIGITS[usize::try_from(seed >> 58).unwrap_or_default()])
-    };
-    std::iter::repeat_with(&mut draw).take(length).collect()
 }
 
 async fn large() {

@@ -1,16 +1,17 @@
 //! A stack is deployed over itself, used in other ways, and taken down.
 
-use offpeak_tests::chat;
+use futures_util::future::join_all;
+use offpeak_tests::{Http, chat};
 use offpeak_tests_aws::{Fact, World, grants, left};
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::{bill, bodies, door, privileges, schedules, sdk};
+use super::{bill, bodies, door, privileges, rare, schedules, sdk};
 
 const CHAT: &str = "/v1/chat/completions";
 
 /// Everything that is found out about the first deployment.
-static FIRST: [&Fact; 12] = [
+static FIRST: [&Fact; 15] = [
     &sdk::SERVED,
     &door::REFUSED,
     &door::APART,
@@ -22,6 +23,9 @@ static FIRST: [&Fact; 12] = [
     &bodies::ODD,
     &bodies::REFUSED,
     &schedules::DRIVEN,
+    &rare::NIGHT,
+    &rare::TROUBLE,
+    &rare::REFUSED,
     &bill::BILL,
 ];
 
@@ -82,10 +86,14 @@ async fn kept() {
     note_grants(world).await;
     world.tick_until_done(&http, job.job()).await;
     http.get(&format!("/v1/jobs/{}/result", job.job())).send().await.echoes("kept");
+    is_listed(world, &http).await;
+}
+
+async fn is_listed(world: &World, http: &Http) {
     let later = http.post(CHAT, &chat("listed")).header("prefer", "respond-async").send().await;
     let listed = http.json("/v1/jobs").await;
     assert_eq!(listed["data"][0]["id"], later.job(), "{listed}");
-    world.tick_until_done(&http, later.job()).await;
+    world.tick_until_done(http, later.job()).await;
 }
 
 async fn passed_through() {
@@ -99,8 +107,17 @@ async fn passed_through() {
     let job = http.post(CHAT, &chat("sealed")).header("prefer", "respond-async").send().await;
     world.tick_until_done(&http, job.job()).await;
     http.get(&format!("/v1/jobs/{}/result", job.job())).send().await.echoes("sealed");
-    let relayed = http.get("/v1/models").send().await;
-    assert_eq!(relayed.status, 200, "{relayed:?}");
+    // At once, so that another environment has to open the key that the first one made.
+    let calls = (0..6)
+        .map(|number| http.post(CHAT, &chat(&format!("sealed {number}"))).header("prefer", "respond-async").send());
+    for job in join_all(calls).await {
+        world.tick_until_done(&http, job.job()).await;
+    }
+    assert_eq!(http.get("/v1/models").send().await.status, 200, "what is relayed");
+    holds_no_secret(world).await;
+}
+
+async fn holds_no_secret(world: &World) {
     let sealed = world.aws.items(world.stack.physical("CredentialsTable")).await;
     assert!(!sealed.is_empty() && !json!(sealed).to_string().contains("sk-callers-own-credential"));
 }
@@ -122,12 +139,14 @@ async fn taken_down() {
     let world = World::get().await;
     super::all(&[&privileges::LEAST, &AUDITED]).await;
     let _alone = world.quiet().await;
-    world.sam.delete(&world.stack.name).await;
+    world.aws.delete_stack(&world.stack.name).await;
     let left = left(&world.aws, &world.stack.name).await;
     println!("left after the stack: {left:#?}");
     let mut wanted: Vec<&str> = KEPT_RESOURCES.iter().map(|logical| world.stack.physical(logical)).collect();
     // A queue is known by its address.
-    wanted.iter_mut().for_each(|name| *name = name.rsplit('/').next().unwrap_or(name));
+    for name in &mut wanted {
+        *name = name.rsplit('/').next().unwrap_or(name);
+    }
     wanted.sort_unstable();
     assert_eq!(left, wanted);
     let key = json!({"KeyId": *SEALING_KEY.lock()});

@@ -28,8 +28,7 @@ use offpeak_packer::handler::Tick;
 use offpeak_tests_aws::Stop;
 use tokio::runtime::Runtime;
 
-use callers::Caller;
-pub(crate) use callers::send;
+pub(crate) use callers::{Caller, send};
 pub(crate) use site::{CLASS, PROVIDER, Reach, Site, url};
 pub(crate) use verdict::Counts;
 use verdict::{leftovers, verdict};
@@ -104,15 +103,15 @@ impl Run {
     }
 
     pub(crate) fn enter(&mut self) {
-        self.front_door(async |caller, door| caller.enter(door).await);
+        self.front_door(&async |caller: &mut Caller, door: &Router| caller.enter(door).await);
     }
 
     pub(crate) fn leave(&mut self) {
-        self.front_door(async |caller, door| caller.leave(door).await);
+        self.front_door(&async |caller: &mut Caller, door: &Router| caller.leave(door).await);
     }
 
     /// Serves every caller; a front door that dies is replaced, and its caller asks again.
-    fn front_door(&mut self, serve: impl AsyncFn(&mut Caller, &Router)) {
+    fn front_door(&mut self, serve: &impl AsyncFn(&mut Caller, &Router)) {
         let mut served = 0;
         while served < self.callers.len() {
             let process = self.stop.process();
@@ -130,8 +129,8 @@ impl Run {
     pub(crate) fn work(&self, patience: Duration) -> bool {
         let began = Instant::now();
         loop {
-            tick(&self.site, &self.stop, async |ports| pack(ports).await);
-            tick(&self.site, &self.stop, async |ports| poll(ports).await);
+            tick(&self.site, &self.stop, &async |ports: &Ports| pack(ports).await);
+            tick(&self.site, &self.stop, &async |ports: &Ports| poll(ports).await);
             if self.observer.sees_rest(&self.site) {
                 return true;
             }
@@ -149,7 +148,7 @@ pub(crate) fn apart() -> Runtime {
 }
 
 /// One invocation in a process of its own.
-fn tick(site: &Site, stop: &Stop, handle: impl AsyncFn(&Ports)) {
+fn tick(site: &Site, stop: &Stop, handle: &impl AsyncFn(&Ports)) {
     let process = stop.process();
     process.live(async { handle(&site.reach(&process).await.ports).await });
 }

@@ -114,13 +114,13 @@ fn listen(answer: impl Fn(&str) -> Option<&'static str> + Clone + Send + 'static
         for stream in listener.incoming().flatten() {
             let answer = answer.clone();
             // Who asked has gone when this fails.
-            thread::spawn(move || drop(converse(stream, answer)));
+            thread::spawn(move || drop(converse(&stream, answer)));
         }
     });
     Ok(address)
 }
 
-fn converse(stream: TcpStream, answer: impl Fn(&str) -> Option<&'static str>) -> anyhow::Result<()> {
+fn converse(stream: &TcpStream, answer: impl Fn(&str) -> Option<&'static str>) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
@@ -149,7 +149,7 @@ fn converse(stream: TcpStream, answer: impl Fn(&str) -> Option<&'static str>) ->
             return Ok(());
         };
         let head = format!("content-type: application/x-amz-json-1.1\r\ncontent-length: {}", body.len());
-        write!(&stream, "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}")?;
+        write!(&mut &*stream, "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}")?;
     }
 }
 

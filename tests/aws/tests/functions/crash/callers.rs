@@ -93,10 +93,8 @@ impl Caller {
     pub(crate) fn complaint(&self) -> Option<String> {
         let Some((status, body)) = &self.answer else { return Some(format!("{self:?} was never answered")) };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let right = match self.withdraws {
-            true => *status == 410,
-            false => *status == 200 && body["echo"] == self.question(),
-        };
+        let answered = *status == 200 && body["echo"] == self.question();
+        let right = if self.withdraws { *status == 410 } else { answered };
         (!right).then(|| format!("{self:?} was answered {status}: {body}"))
     }
 

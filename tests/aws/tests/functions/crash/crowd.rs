@@ -18,7 +18,7 @@ const ROUNDS: usize = 10;
 /// Processes of either kind; each handles two ticks at once.
 const PROCESSES: usize = 2;
 /// For a round to come to rest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
 fn two_packers_and_two_pollers_that_tick_twice_pay_for_nothing_twice() {
@@ -47,12 +47,12 @@ fn round(fault: Option<Fault>, counts: &mut Counts) -> Vec<String> {
     thread::scope(|scope| {
         for _ in 0..PROCESSES {
             scope.spawn(|| {
-                work(&run, &over, fault, async |ports| {
+                work(&run, &over, fault, &async |ports: &Ports| {
                     join(pack(ports), pack(ports)).await;
                 });
             });
             scope.spawn(|| {
-                work(&run, &over, fault, async |ports| {
+                work(&run, &over, fault, &async |ports: &Ports| {
                     join(poll(ports), poll(ports)).await;
                 });
             });
@@ -68,9 +68,9 @@ fn round(fault: Option<Fault>, counts: &mut Counts) -> Vec<String> {
 }
 
 /// Ticks until the round is over.
-fn work(run: &Run, over: &AtomicBool, fault: Option<Fault>, handle: impl AsyncFn(&Ports)) {
+fn work(run: &Run, over: &AtomicBool, fault: Option<Fault>, handle: &impl AsyncFn(&Ports)) {
     plant(fault);
     while !over.load(Ordering::Relaxed) {
-        tick(&run.site, &run.stop, &handle);
+        tick(&run.site, &run.stop, handle);
     }
 }

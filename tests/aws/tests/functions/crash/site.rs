@@ -93,11 +93,6 @@ impl Site {
         &self.resources.queues[CLASS]
     }
 
-    /// Its bucket.
-    pub(crate) fn bucket(&self) -> &str {
-        &self.resources.bucket
-    }
-
     /// What a new process composes.
     pub(crate) async fn reach(&self, process: &Process) -> Reach {
         let connection = Connection {

@@ -13,7 +13,7 @@ use super::{JOBS, Run};
 /// Runs at once: they wait for time-outs most of the time.
 const AT_ONCE: usize = 4;
 /// For a run to come to rest after a death.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// By so many calls one run may be shorter than another: an idle tick more or less.
 const SLACK: u64 = 15;

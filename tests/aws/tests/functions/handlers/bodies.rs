@@ -5,23 +5,13 @@ use hyper::{Request, StatusCode};
 use offpeak_tests_aws::Stop;
 use serde_json::Value;
 
-use super::{PATIENCE, chat};
+use super::{PATIENCE, chat, noise};
 use crate::crash::{Run, door, send};
 
 /// What SQS refuses in a message, as far as JSON allows it unescaped.
 const ODD: &str = "\u{fffe}\u{ffff}\u{7f}\u{80}\u{85}\u{9f}\u{feff}\u{2028}\u{10ffff}";
 /// The rest of it, escaped as JSON demands.
 const ESCAPED: &str = "\\u0000\\u0001\\u0008\\u001f\\ufffe\\uffff";
-
-/// Digits that hardly shrink.
-fn noise(length: usize) -> String {
-    let mut state = 7_u64;
-    let draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'0' + u8::try_from(state >> 58).unwrap_or(0))
-    };
-    std::iter::repeat_with(draw).take(length).filter(|digit| *digit != '\\').collect()
-}
 
 #[test]
 fn every_byte_of_a_body_arrives_whatever_it_is() {

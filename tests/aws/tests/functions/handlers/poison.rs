@@ -6,8 +6,8 @@ use offpeak_core::ports::Objects as _;
 use offpeak_tests_aws::{Aws, Stop};
 use serde_json::{Value, json};
 
-use super::PATIENCE;
-use crate::crash::{Run, door, send, url};
+use super::{PATIENCE, noise};
+use crate::crash::{Caller, Run, door, send, url};
 
 const GARBAGE: &str = "not one of ours";
 
@@ -18,7 +18,7 @@ fn poison_is_put_aside_or_answered_and_blocks_nobody() {
     let bodiless = process.live(poison(&run)).unwrap();
     run.finish(PATIENCE);
     assert_eq!(run.judged_rest(), Vec::<String>::new());
-    let complaints: Vec<String> = run.callers.iter().filter_map(|caller| caller.complaint()).collect();
+    let complaints: Vec<String> = run.callers.iter().filter_map(Caller::complaint).collect();
     assert_eq!(complaints, Vec::<String>::new(), "those beside the poison are answered");
     process.live(async {
         let reach = run.site.reach(&process).await;
@@ -41,7 +41,7 @@ async fn poison(run: &Run) -> String {
     aws.json("AmazonSQS.SendMessage", &json!({"QueueUrl": run.site.queue(), "MessageBody": GARBAGE})).await;
     let process = Stop::never().process();
     let reach = run.site.reach(&process).await;
-    let content: String = (0..200_000_u32).map(|n| format!("{:x}", n.wrapping_mul(2_654_435_761))).collect();
+    let content = noise(1_000_000);
     let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": content}]}).to_string();
     let request = Request::post("/v1/chat/completions").header("content-type", "application/json");
     let request = request.header("prefer", "respond-async");
