@@ -26,7 +26,7 @@ fn characters_that_a_queue_refuses_travel_too() {
 }
 
 #[test]
-fn a_providers_error_reaches_its_caller_byte_for_byte() {
+fn a_providers_error_reaches_its_caller() {
     REFUSED.holds();
 }
 

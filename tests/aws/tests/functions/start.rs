@@ -91,7 +91,7 @@ impl Start {
 
 /// What `make build-aws` made of a function.
 fn binary(function: Function) -> PathBuf {
-    let path = workspace().join(format!(".aws-sam/build/{}/bootstrap", function.logical()));
+    let path = workspace().join(format!(".aws-sam/tests/{}/bootstrap", function.logical()));
     assert!(path.is_file(), "{} is not built: run `make build-aws` first", path.display());
     path
 }
