@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, StatusCode};
-use http_body_util::{BodyExt as _, Collected, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use offpeak_config::FrontDoor;
 
 /// What a function may return at once, bytes: 6 MB (Lambda quotas, "Invocation payload", read 2026-11-20).
@@ -41,8 +41,17 @@ async fn within_payload(response: Response) -> Response {
         Ok(bytes) if encoded_bytes(&parts.headers, &bytes) <= PAYLOAD - FRAME => {
             Response::from_parts(parts, Body::from(bytes))
         }
-        Ok(_) | Err(_) => too_large(),
+        Ok(_) => too_large(),
+        Err(error) if error.is::<LengthLimitError>() => too_large(),
+        Err(error) => cut_off(error.as_ref()),
     }
+}
+
+/// The answer's bytes stopped coming; the same call may bring all of them.
+fn cut_off(error: &(dyn std::error::Error + Send + Sync)) -> Response {
+    tracing::error!(%error, "an answer was cut off on its way");
+    let message = "The answer was cut off on its way here; repeat the request.";
+    failure(StatusCode::SERVICE_UNAVAILABLE, "answer_cut_off", message, "true")
 }
 
 /// What a body takes within the payload: a string of JSON, or base64.
@@ -64,16 +73,17 @@ const fn escaped_bytes(byte: u8) -> usize {
 }
 
 fn too_large() -> Response {
-    let error = serde_json::json!({"error": {
-        "message": "The response is larger than the 6 MB that an HTTP API can carry; a Function URL streams up to 200 MB.",
-        "type": "server_error",
-        "param": null,
-        "code": "response_too_large",
-    }});
+    let message =
+        "The response is larger than the 6 MB that an HTTP API can carry; a Function URL streams up to 200 MB.";
+    failure(StatusCode::BAD_GATEWAY, "response_too_large", message, "false")
+}
+
+fn failure(status: StatusCode, code: &str, message: &str, should_retry: &'static str) -> Response {
+    let error = serde_json::json!({"error": {"message": message, "type": "server_error", "param": null, "code": code}});
     let mut response = Response::new(Body::from(error.to_string()));
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static(should_retry));
     response
 }
 
@@ -96,5 +106,13 @@ mod tests {
         assert_eq!(given("audio/mpeg", vec![b'a'; fits / 4 * 3 - 3]).await, StatusCode::OK);
         assert_eq!(given("audio/mpeg", vec![b'a'; fits / 4 * 3 + 3]).await, StatusCode::BAD_GATEWAY, "as base64");
         assert_eq!(given("text/plain", vec![b'a'; 2 * PAYLOAD]).await, StatusCode::BAD_GATEWAY);
+    }
+
+    #[tokio::test]
+    async fn what_was_cut_off_may_be_asked_for_again() {
+        let broken = futures_util::stream::iter([Ok("half of "), Err(std::io::Error::other("reset"))]);
+        let response = within_payload(Response::new(Body::from_stream(broken))).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[SHOULD_RETRY], "true");
     }
 }
