@@ -114,7 +114,8 @@ impl<'a> Drain<'a> {
             };
             let size = match &message.body {
                 MessageBody::Inline(body) => body.len(),
-                MessageBody::At(_) => 0,
+                // The packer loads it next to the others.
+                MessageBody::At(at) => usize::try_from(at.length).unwrap_or(HELD_BYTES),
             };
             self.held_bytes += size;
             self.largest = self.largest.max(size);
