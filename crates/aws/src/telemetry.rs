@@ -15,9 +15,16 @@ use crate::environment;
 /// The variable that holds the filter, as the command line's flag does.
 const FILTER: &str = "OFFPEAK_LOG";
 
-/// Logs from now on, by the filter in `OFFPEAK_LOG` (default `info`). A filter that cannot be read is told of and
-/// replaced by the default: a function that answers is worth more than its log.
-pub fn start() {
+/// The filter cannot be read. What was logged until the function ended went by the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{FILTER} is not a log filter; write one such as info,offpeak_core=debug into the parameter LogLevel")]
+pub struct OddFilter;
+
+/// Logs from now on, by the filter in `OFFPEAK_LOG` (default `info`).
+///
+/// # Errors
+/// [`OddFilter`]: then it logs by the default, so that the refusal can be read.
+pub fn start() -> Result<(), OddFilter> {
     let wanted = environment::variable(FILTER);
     let read = wanted.as_deref().map(filter);
     let odd = matches!(read, Some(None));
@@ -25,9 +32,8 @@ pub fn start() {
     let layer = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stdout);
     let layer = layer.with_filter(FilterFn::new(may_be_logged));
     // Logging that has begun goes on: a second start has nothing to add.
-    if tracing_subscriber::registry().with(filter).with(layer).try_init().is_ok() && odd {
-        tracing::warn!(variable = FILTER, "not a log filter; write one such as info,offpeak_core=debug");
-    }
+    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+    if odd { Err(OddFilter) } else { Ok(()) }
 }
 
 fn default() -> EnvFilter {
@@ -72,7 +78,6 @@ mod tests {
 
     #[test]
     fn a_second_start_harms_nobody() {
-        start();
-        start();
+        assert_eq!((start(), start()), (Ok(()), Ok(())));
     }
 }

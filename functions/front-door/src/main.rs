@@ -12,7 +12,6 @@ use offpeak_front_door::handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::start();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -23,6 +22,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    telemetry::start()?;
     let deployment = Deployment::open().await.context("reading the deployment")?;
     let waiters = Arc::new(Waiters::default());
     let wake: Arc<dyn Wake> = Arc::<Waiters>::clone(&waiters);

@@ -12,7 +12,6 @@ use serde::de::IgnoredAny;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
-    telemetry::start();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -23,6 +22,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> anyhow::Result<()> {
+    telemetry::start()?;
     let deployment = Deployment::open().await.context("reading the deployment")?;
     let ports = deployment.ports(Arc::new(())).context("setting up the providers")?;
     let ticks = service_fn(|event: LambdaEvent<IgnoredAny>| {
