@@ -10,8 +10,8 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use offpeak_core::body::with_model;
 use offpeak_core::flows::hand_out::body as stored_body;
+use offpeak_core::hex;
 use offpeak_core::ids::ObjectName;
-use offpeak_core::job::identity::hex;
 use offpeak_core::job::{Answer, Failure, State};
 use offpeak_core::ports::{Share, StoreError};
 use sha2::{Digest, Sha256};
@@ -113,7 +113,7 @@ async fn shared(share: &dyn Share, job: &Brief, answer: &Answer) -> Result<Respo
 /// An answer's own name: a job's id is free again once its row is gone, and its next answer must not be the last one.
 fn shared_name(job: &Brief, answer: &Answer) -> ObjectName {
     let place = Sha256::digest(format!("{} {}", answer.object, answer.offset));
-    ObjectName(format!("answers/{}-{}", job.id, hex(&place[..8])))
+    ObjectName(format!("answers/{}-{}", job.id, hex::encode(&place[..8])))
 }
 
 fn unreadable(job: &Brief, error: StoreError) -> ApiError {

@@ -20,7 +20,6 @@ mod dynamo;
 mod environment;
 mod error;
 mod failure;
-mod hex;
 mod intake;
 mod jobs;
 mod keys;

@@ -8,6 +8,7 @@ pub mod class;
 pub mod endpoint;
 pub mod faults;
 pub mod flows;
+pub mod hex;
 pub mod ids;
 pub mod job;
 pub mod lane;

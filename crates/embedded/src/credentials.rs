@@ -21,10 +21,10 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
 
 use crate::error::Fault;
-use crate::hex;
 use crate::random::SystemRandom;
 use crate::readers::Readers;
 use crate::writer::{Session, Writer};
+use offpeak_core::hex;
 
 /// Names of stored credentials kept in memory.
 const KEPT: usize = 16_384;

@@ -19,7 +19,6 @@ mod credentials;
 mod dictionary;
 mod directory;
 mod error;
-mod hex;
 mod intake;
 mod jobs;
 mod keys;

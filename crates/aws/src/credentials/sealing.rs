@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
 
 use super::table::Sealed;
-use crate::hex;
 use crate::random::SystemRandom;
+use offpeak_core::hex;
 
 /// Bytes of a nonce.
 const NONCE: usize = 12;

@@ -6,9 +6,9 @@ use offpeak_core::job::BodyAt;
 use offpeak_core::ports::{self, Message, MessageBody, Random, StoreError};
 
 use super::text;
-use crate::hex;
 use crate::objects::Objects;
 use crate::random::SystemRandom;
+use offpeak_core::hex;
 
 /// The text of a message whose body has been put under `bodies/`. The bucket's lifecycle removes it there, some time
 /// after the latest deadline.

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::body;
 use super::queue::Queue;
-use crate::hex;
 use crate::objects::Objects;
+use offpeak_core::hex;
 
 /// Keeps the text under `poison/`, by its hash, and deletes the message. What cannot be kept stays in the queue and is
 /// met again.

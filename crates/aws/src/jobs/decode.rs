@@ -9,7 +9,7 @@ use offpeak_core::lane::Lane;
 use super::attributes as at;
 use crate::dynamo::{Item, Row, is_live};
 use crate::error::Fault;
-use crate::hex;
+use offpeak_core::hex;
 
 /// What faults call a row.
 const WHAT: &str = "a job's row";

@@ -7,7 +7,7 @@ use offpeak_core::lane::Lane;
 
 use super::attributes as at;
 use crate::dynamo::{EXPIRY, Item, bytes, ceil_s, flag, number, text};
-use crate::hex;
+use offpeak_core::hex;
 
 /// How long an open row outlives its deadline, beside the retention: as long as a message lives in its queue, so that
 /// no message outlives its row.

@@ -46,7 +46,7 @@ pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreErro
 
 /// Downloads the batch's files into a fresh object and has it chosen, unless somebody was faster.
 async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
-    let fresh: String = crate::job::identity::hex(&advancing.ports.random.bits()[..8]);
+    let fresh: String = crate::hex::encode(&advancing.ports.random.bits()[..8]);
     let name = ObjectName(format!("results/{}-{fresh}.jsonl", advancing.row.id));
     match download(advancing, &name).await? {
         Downloaded::Whole(writer) => {

@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::hex;
 use crate::ids::TenantId;
-use crate::job::identity::hex;
 use crate::ports::{Clock, KeyRecord, Keys, Random, StoreError};
 
 /// What every key begins with.
@@ -66,7 +66,7 @@ pub enum KeyError {
 
 impl From<KeyRecord> for KeyView {
     fn from(record: KeyRecord) -> Self {
-        let id = hex(&record.hash[..ID / 2]);
+        let id = hex::encode(&record.hash[..ID / 2]);
         let KeyRecord { hint, tenant, created_ms, revoked_ms, .. } = record;
         Self { id, hint, tenant, created_ms, revoked_ms }
     }
@@ -107,7 +107,7 @@ pub async fn list(keys: &dyn Keys) -> Result<Vec<KeyView>, StoreError> {
 pub async fn revoke(keys: &dyn Keys, clock: &dyn Clock, wanted: &str) -> Result<KeyView, KeyError> {
     let wanted_hash = hash(wanted);
     let mut found = keys.list().await?;
-    found.retain(|key| wanted == key.hint || wanted == hex(&key.hash[..ID / 2]) || wanted_hash == key.hash);
+    found.retain(|key| wanted == key.hint || wanted == hex::encode(&key.hash[..ID / 2]) || wanted_hash == key.hash);
     if found.len() > 1 {
         return Err(KeyError::Ambiguous(found.len()));
     }

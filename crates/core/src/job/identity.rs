@@ -3,11 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use crate::endpoint::Endpoint;
+use crate::hex;
 use crate::ids::{JobId, TenantId};
 
 /// SHA-256 of a body, in hexadecimal.
 pub fn body_sha256(body: &[u8]) -> String {
-    hex(&Sha256::digest(body))
+    hex::encode(&Sha256::digest(body))
 }
 
 /// The id of the job that an Idempotency-Key names within its tenant.
@@ -30,17 +31,6 @@ fn derive(parts: &[&[u8]]) -> JobId {
     let mut id = [0_u8; 16];
     id.copy_from_slice(&hash.finalize()[..16]);
     JobId(id)
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }
 
 #[cfg(test)]

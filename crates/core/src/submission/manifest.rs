@@ -6,8 +6,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
+use crate::hex;
 use crate::ids::{JobId, TenantId};
-use crate::job::identity::hex;
 
 /// Bytes of one record.
 const RECORD: usize = 36;
@@ -78,7 +78,7 @@ impl Manifest {
 
     /// SHA-256 of the encoded form, in hexadecimal.
     pub fn sha256(bytes: &[u8]) -> String {
-        hex(&Sha256::digest(bytes))
+        hex::encode(&Sha256::digest(bytes))
     }
 
     /// How many lines.

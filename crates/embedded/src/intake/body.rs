@@ -7,9 +7,9 @@ use offpeak_core::ids::ObjectName;
 use offpeak_core::job::BodyAt;
 use offpeak_core::ports::{self, Message, MessageBody, ObjectWriter, Random, StoreError};
 
-use crate::hex;
 use crate::objects::Objects;
 use crate::random::SystemRandom;
+use offpeak_core::hex;
 
 /// The largest body that is kept in a row.
 const INLINE_BYTES: usize = 4 << 20;

@@ -10,8 +10,8 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use super::read::find;
 use super::update::{Ending, Place, SPARE};
 use crate::error::Fault;
-use crate::hex;
 use crate::writer::Session;
+use offpeak_core::hex;
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!(

@@ -9,8 +9,8 @@ use rusqlite::{Connection, Row};
 
 use crate::dictionary::Words;
 use crate::error::Fault;
-use crate::hex;
 use crate::readers::Reader;
+use offpeak_core::hex;
 
 /// The columns that [`job`] reads, in its order; the row's number first.
 pub(super) const COLUMNS: &str = "seq, id, tenant, lane, model, created_ms, deadline_ms, body_sha256, keyed, tag, \

@@ -7,6 +7,7 @@
 mod handles;
 mod listing;
 mod name;
+mod tree;
 mod writer;
 
 use std::fs::{self, File};
@@ -23,6 +24,7 @@ use offpeak_core::ports::{self, ByteStream, ObjectWriter, StoreError};
 
 use crate::error::Fault;
 use handles::Handles;
+use tree::Tree;
 use writer::Writer;
 
 /// Up to here a read is done on the calling task: mostly it is in the page cache.
@@ -33,14 +35,14 @@ const PIECE: u64 = 256 << 10;
 /// The object store.
 #[derive(Debug)]
 pub struct Objects {
-    root: PathBuf,
+    tree: Arc<Tree>,
     incoming: PathBuf,
     handles: Arc<Handles>,
 }
 
 impl Objects {
     pub(crate) fn new(root: PathBuf, incoming: PathBuf) -> Self {
-        Self { root, incoming, handles: Arc::default() }
+        Self { tree: Arc::new(Tree::new(root)), incoming, handles: Arc::default() }
     }
 
     /// Removes what a killed process was writing.
@@ -52,15 +54,15 @@ impl Objects {
     }
 
     fn open(&self, name: &ObjectName) -> Result<(Arc<File>, u64), Fault> {
-        self.handles.open(&name::path(&self.root, name)?)
+        self.handles.open(&name::path(self.tree.root(), name)?)
     }
 }
 
 #[async_trait]
 impl ports::Objects for Objects {
     async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
-        let path = name::path(&self.root, name)?;
-        let writer = Writer::new(self.root.clone(), &self.incoming, path, Arc::clone(&self.handles));
+        let path = name::path(self.tree.root(), name)?;
+        let writer = Writer::new(Arc::clone(&self.tree), &self.incoming, path, Arc::clone(&self.handles));
         Ok(Box::new(blocking(move || writer.begin()).await?))
     }
 
@@ -87,17 +89,12 @@ impl ports::Objects for Objects {
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
-        let path = name::path(&self.root, name)?;
-        let (handles, root) = (Arc::clone(&self.handles), self.root.clone());
+        let path = name::path(self.tree.root(), name)?;
+        let (tree, handles) = (Arc::clone(&self.tree), Arc::clone(&self.handles));
         blocking(move || {
-            let gone = fs::remove_file(&path);
+            let gone = tree.remove(&path);
             handles.forget(&path);
-            match gone {
-                Ok(()) => remove_empty(&path, &root),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
-            Ok(())
+            gone
         })
         .await
     }
@@ -108,22 +105,13 @@ impl ports::Objects for Objects {
         after: Option<&ObjectName>,
         limit: usize,
     ) -> Result<Vec<(ObjectName, u64)>, StoreError> {
-        let root = self.root.clone();
+        let tree = Arc::clone(&self.tree);
         let wanted = listing::Wanted {
             prefix: prefix.to_owned(),
             after: after.map(|name| name.as_str().to_owned()).unwrap_or_default(),
             limit,
         };
-        blocking(move || Ok(wanted.list(&root)?)).await
-    }
-}
-
-/// Removes the directories that held nothing else. Those that are not empty refuse.
-fn remove_empty(path: &Path, root: &Path) {
-    for directory in path.ancestors().skip(1).take_while(|directory| *directory != root) {
-        if fs::remove_dir(directory).is_err() {
-            break;
-        }
+        blocking(move || Ok(wanted.list(tree.root())?)).await
     }
 }
 

@@ -2,29 +2,27 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use offpeak_core::hex;
 use offpeak_core::ports::{ObjectWriter, Random, StoreError};
 
 use super::blocking;
 use super::handles::Handles;
+use super::tree::Tree;
 use crate::error::Fault;
-use crate::hex;
 use crate::random::SystemRandom;
 
 /// Bytes collected before they are written.
 const BUFFER: usize = 512 << 10;
 
-/// How often a directory may vanish under a writer.
-const TRIES: usize = 10;
-
 /// A file that is not yet under its name.
 pub(super) struct Writer {
-    root: PathBuf,
+    tree: Arc<Tree>,
     path: PathBuf,
     aside: Aside,
     handles: Arc<Handles>,
@@ -49,9 +47,9 @@ impl Drop for Aside {
 }
 
 impl Writer {
-    pub(super) fn new(root: PathBuf, incoming: &Path, path: PathBuf, handles: Arc<Handles>) -> Self {
+    pub(super) fn new(tree: Arc<Tree>, incoming: &Path, path: PathBuf, handles: Arc<Handles>) -> Self {
         let aside = Aside(incoming.join(hex::encode(&SystemRandom.bits())));
-        Self { root, path, aside, handles, file: None, buffer: BytesMut::new(), length: 0 }
+        Self { tree, path, aside, handles, file: None, buffer: BytesMut::new(), length: 0 }
     }
 
     /// Creates the file aside.
@@ -70,28 +68,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives the file its name; says whether that made directories.
-    fn rename(&self) -> Result<bool, Fault> {
-        let mut made = false;
-        for _ in 0..TRIES {
-            made |= make_parents(&self.path)?;
-            match fs::rename(&self.aside.0, &self.path) {
-                // A delete next door has just taken the directory away with its last object.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                outcome => return outcome.map(|()| made).map_err(Fault::from),
-            }
-        }
-        Err(Fault::Garbled("a directory does not stay"))
-    }
-
     /// The steps of the module's drawing, in their order.
     fn place(self, bytes: &[u8]) -> Result<u64, Fault> {
         let file = self.file.as_ref().ok_or(Fault::Stopped)?;
         write_all(file, bytes)?;
         file.sync_all()?;
-        let made = self.rename()?;
+        self.tree.place(&self.aside.0, &self.path)?;
         self.handles.forget(&self.path);
-        sync_parents(&self.path, &self.root, made)?;
         Ok(self.length)
     }
 }
@@ -115,22 +98,4 @@ impl ObjectWriter for Writer {
 
 fn write_all(mut file: &File, bytes: &[u8]) -> Result<(), Fault> {
     Ok(file.write_all(bytes)?)
-}
-
-/// Creates the directories of a path; says whether any was missing.
-fn make_parents(path: &Path) -> Result<bool, Fault> {
-    let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) else { return Ok(false) };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    Ok(true)
-}
-
-/// Makes the entry durable, and, where directories are new, those of its directories up to the root.
-fn sync_parents(path: &Path, root: &Path, made: bool) -> Result<(), Fault> {
-    for directory in path.ancestors().skip(1) {
-        File::open(directory)?.sync_all()?;
-        if !made || directory == root {
-            break;
-        }
-    }
-    Ok(())
 }
