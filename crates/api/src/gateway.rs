@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use offpeak_core::ports::{JobIndex, JobWalk, Keys, Ports, Share};
+use offpeak_core::route::Routes;
 use tokio::sync::Semaphore;
 
 use crate::caller::Auth;
 use crate::relay::Relay;
-use crate::route::Routes;
 use crate::stats::Stats;
 use crate::waiters::Waiters;
 

@@ -14,7 +14,6 @@ mod intake;
 mod jobs;
 mod models;
 mod relay;
-mod route;
 mod stats;
 mod stream;
 mod waiters;
@@ -28,8 +27,8 @@ use offpeak_core::endpoint::Endpoint;
 
 pub use caller::{Auth, own_credential};
 pub use gateway::{Abilities, Gateway, Rules};
+pub use offpeak_core::route::{Pattern, Route, Routes};
 pub use relay::{Relay, RelayError};
-pub use route::{Pattern, Route, Routes};
 pub use waiters::Waiters;
 
 /// The front door's routes over a gateway.

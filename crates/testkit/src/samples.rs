@@ -10,7 +10,9 @@ use offpeak_core::ids::{BatchId, CredentialId, FileId, JobId, ObjectName, Reques
 use offpeak_core::job::{self, Answer, BodyAt, Event, Failure, Handed, Job, Joins, Request, Transition, Usage};
 use offpeak_core::lane::Lane;
 use offpeak_core::ports::{Message, MessageBody, ProviderFile};
-use offpeak_core::submission::{CancelReason, Creating, Ending, Placed, Refusal, Sealed, Size, State, Submission};
+use offpeak_core::submission::{
+    CancelReason, Creating, Ending, Origin, Placed, Refusal, Sealed, Size, State, Submission,
+};
 
 /// 2026-01-01 00:00:00 UTC in Unix milliseconds: when every sample was made.
 pub const CREATED_MS: u64 = 1_767_225_600_000;
@@ -144,6 +146,7 @@ impl Namespace {
             state: State::Open { owner: self.request_id(), lease_until_ms: CREATED_MS + 60_000 },
             created_ms: CREATED_MS,
             sealed: None,
+            origin: Origin::Jobs,
         }
     }
 
