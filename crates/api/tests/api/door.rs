@@ -10,7 +10,7 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use offpeak_api::{Abilities, Auth, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router};
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId};
 use offpeak_core::job::{Answer, Event, Transition, Usage, When};
@@ -43,6 +43,8 @@ pub(crate) fn rules() -> Rules {
         retry_after_s: 20,
         redirect: false,
         max_body_bytes: 1 << 20,
+        max_file_bytes: 1 << 20,
+        batches: BatchRules::default(),
         deadline_ms: 3_600_000,
         relay_allow: Vec::new(),
         look_ms: 30_000,

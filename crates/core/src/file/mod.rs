@@ -2,11 +2,13 @@
 //!
 //! Its content is one object of the object store; the row says whose it is, where it lies and how long it may be read.
 
+mod first_line;
 mod purpose;
 mod upload;
 
 use serde::{Deserialize, Serialize};
 
+pub use first_line::FirstLine;
 pub use purpose::Purpose;
 pub use upload::{Upload, UploadPart, UploadState};
 

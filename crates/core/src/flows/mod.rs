@@ -1,5 +1,5 @@
-//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; and what
-//! operators ask: keys, status.
+//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files and uploads; and
+//! what operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
@@ -11,6 +11,7 @@ pub mod cancel;
 pub mod collect;
 mod collect_download;
 mod create;
+pub mod files;
 pub mod hand_out;
 mod join;
 pub mod keys;
@@ -23,6 +24,8 @@ mod pack_source;
 mod settle;
 pub mod status;
 pub mod sweep;
+pub mod sweep_native;
+pub mod uploads;
 mod verdict;
 
 use std::collections::VecDeque;
@@ -90,12 +93,17 @@ async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError
     Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// A new submission's id: ascending with time, unguessable.
+/// A new submission's id.
 fn submission_id(ports: &Ports) -> SubmissionId {
+    SubmissionId(ascending(ports))
+}
+
+/// A new id: ascending with time, unguessable.
+fn ascending(ports: &Ports) -> [u8; 16] {
     let bits = ports.random.bits();
     let mut counter = [0_u8; 10];
     counter.copy_from_slice(&bits[..10]);
-    SubmissionId(*uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes())
+    *uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes()
 }
 
 /// What a job's packed state means to whoever meets it.
