@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use offpeak_api::{Abilities, Auth, Gateway, Relay, Rules, Waiters, own_credential};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, own_credential};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
     Backend, Batches, Classes, Clock, Credentials, Files, Intake, Jobs, Keys, Objects, Ports, Random, Submissions,
@@ -142,6 +142,8 @@ impl Config {
             retry_after_s: self.waiting.retry_after.as_secs(),
             redirect: self.waiting.redirect,
             max_body_bytes: self.server.max_body_bytes,
+            max_file_bytes: self.server.max_file_bytes,
+            batches: BatchRules { input: self.batches.input, any_window: self.batches.any_window },
             deadline_ms: millis(self.limits.deadline),
             relay_allow: self.auth.relay_allow.clone(),
             look_ms: span.look_ms,
