@@ -12,6 +12,7 @@
 //! authoritative for which submissions count, the manifest for which lines a part has, the part's results object for
 //! what became of them.
 
+pub mod input;
 mod line;
 mod part;
 mod state;

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use memchr::memchr2;
 
 pub use peek::{Peek, Refused, peek};
+pub(crate) use peek::peek_within;
 use scan::Entry;
+pub(crate) use scan::checked_entries;
 
 /// Deepest nesting that is accepted; deeper bodies would break other parsers down the way.
 pub const MAX_DEPTH: usize = 128;

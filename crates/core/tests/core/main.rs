@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+mod batch_input;
 mod documents;
 mod jobs;
 mod repository;
