@@ -1,5 +1,5 @@
-//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; and what
-//! operators ask: keys, status.
+//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files and batches;
+//! and what operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
@@ -7,10 +7,12 @@ pub mod accept;
 pub mod advance;
 pub mod advance_all;
 pub mod audit;
+pub mod batches;
 pub mod cancel;
 pub mod collect;
 mod collect_download;
 mod create;
+pub mod files;
 pub mod hand_out;
 mod join;
 pub mod keys;
@@ -92,10 +94,15 @@ async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError
 
 /// A new submission's id: ascending with time, unguessable.
 fn submission_id(ports: &Ports) -> SubmissionId {
+    SubmissionId(ascending(ports))
+}
+
+/// The bytes of a new id: ascending with time, unguessable.
+fn ascending(ports: &Ports) -> [u8; 16] {
     let bits = ports.random.bits();
     let mut counter = [0_u8; 10];
     counter.copy_from_slice(&bits[..10]);
-    SubmissionId(*uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes())
+    *uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes()
 }
 
 /// What a job's packed state means to whoever meets it.

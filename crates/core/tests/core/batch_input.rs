@@ -9,7 +9,12 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::submission::Limits;
 
 /// A pass over the input, in pieces of `piece` bytes.
-fn pass(input: &[u8], rule: InputRule, limits: Limits, piece: usize) -> (Vec<Request>, Result<Counted, Vec<InputError>>) {
+fn pass(
+    input: &[u8],
+    rule: InputRule,
+    limits: Limits,
+    piece: usize,
+) -> (Vec<Request>, Result<Counted, Vec<InputError>>) {
     let mut checker = Checker::new(Endpoint::ChatCompletions, rule, limits);
     let mut splitter = Splitter::default();
     let mut requests = Vec::new();
@@ -101,11 +106,7 @@ fn each_fault_has_openais_code_and_words() {
             "1 streaming_unsupported body.stream",
             "Chat Completions: Streaming is not supported in the Batch API.",
         ),
-        (
-            r#"{"custom_id":"a","custom_id":"b"}"#,
-            "1 invalid_request custom_id",
-            "The field 'custom_id' stands twice.",
-        ),
+        (r#"{"custom_id":"a","custom_id":"b"}"#, "1 invalid_request custom_id", "The field 'custom_id' stands twice."),
         (&long, "1 line_too_long -", "This line is longer than 16777216 bytes."),
         ("", "- empty_file -", "The input file has no requests."),
         ("\n \r\n", "- empty_file -", "The input file has no requests."),
@@ -126,9 +127,14 @@ fn bytes_that_are_no_text_are_no_json() {
 
 #[test]
 fn every_fault_is_told_in_the_order_of_lines() {
-    let text = [&line("a", "m"), "nonsense", &line("b", "m"), "{}", "", &line("a", "m"), &line("c", "m"), &line("b", "m")];
-    let want =
-        ["2 invalid_json_line -", "4 missing_required_parameter custom_id", "6 duplicate_custom_id custom_id", "8 duplicate_custom_id custom_id"];
+    let text =
+        [&line("a", "m"), "nonsense", &line("b", "m"), "{}", "", &line("a", "m"), &line("c", "m"), &line("b", "m")];
+    let want = [
+        "2 invalid_json_line -",
+        "4 missing_required_parameter custom_id",
+        "6 duplicate_custom_id custom_id",
+        "8 duplicate_custom_id custom_id",
+    ];
     let errors = errors(text.join("\r\n").as_bytes(), InputRule::Split);
     assert_eq!(told(&errors), want);
     assert_eq!(errors[2].message, "Line 1 has the same custom_id.");

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
 mod batch_input;
+mod batches;
 mod documents;
 mod jobs;
 mod repository;

@@ -115,7 +115,8 @@ impl Checker {
         errors.sort_by_key(|error| error.line);
         if over {
             let strict = rule == InputRule::Strict && !limits.hold(counted.size);
-            let error = if strict { errors::over_limits(&limits, counted.size) } else { errors::too_many_lines(MAX_LINES) };
+            let error =
+                if strict { errors::over_limits(&limits, counted.size) } else { errors::too_many_lines(MAX_LINES) };
             errors.insert(0, error);
         }
         errors.truncate(MAX_ERRORS);

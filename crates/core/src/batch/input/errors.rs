@@ -108,7 +108,8 @@ pub fn model_not_supported(model: &str) -> Fault {
 
 /// The model is another than the first line's, and the batch takes one only.
 pub fn mismatched_model(model: &str, first: &str) -> Fault {
-    let message = format!("All requests of a batch must name one model: this one names '{model}', the first '{first}'.");
+    let message =
+        format!("All requests of a batch must name one model: this one names '{model}', the first '{first}'.");
     fault("mismatched_model", Some("body.model"), message)
 }
 
@@ -130,6 +131,11 @@ pub fn empty_file() -> InputError {
 pub fn input_not_found(file: &str) -> InputError {
     let message = format!("Cannot find file {file}, or the organization does not have access to it.");
     of_input("invalid_request", Some("file_id"), message)
+}
+
+/// The file was not stored as a batch's input.
+pub fn wrong_purpose(purpose: &str) -> InputError {
+    of_input("invalid_request", Some("file_id"), format!("The file's purpose is '{purpose}', not 'batch'."))
 }
 
 /// More lines than any batch may have.

@@ -40,8 +40,8 @@ pub fn read(endpoint: Endpoint, line: &Bytes) -> Result<Request, Fault> {
     };
     let string = |name: &'static str| {
         let (start, end) = field(name)?;
-        let value: String =
-            serde_json::from_str(&text[start..end]).map_err(|_| errors::wrong_type(name, "a string", &text[start..end]))?;
+        let value: String = serde_json::from_str(&text[start..end])
+            .map_err(|_| errors::wrong_type(name, "a string", &text[start..end]))?;
         Ok::<_, Fault>((start, end, value))
     };
     let (start, end, custom_id) = string("custom_id")?;

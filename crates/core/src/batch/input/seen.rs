@@ -47,8 +47,12 @@ impl Seen {
     /// The first `most` lines, by number, that repeat an earlier one.
     pub(super) fn repeats(mut self, most: usize) -> Vec<Repeat> {
         self.sort_last();
-        let mut heads: BinaryHeap<_> =
-            self.runs.iter().enumerate().filter_map(|(run, keys)| Some(Reverse((*keys.first()?, run, 0_usize)))).collect();
+        let mut heads: BinaryHeap<_> = self
+            .runs
+            .iter()
+            .enumerate()
+            .filter_map(|(run, keys)| Some(Reverse((*keys.first()?, run, 0_usize))))
+            .collect();
         let mut found = BinaryHeap::new();
         let mut first: Option<u128> = None;
         while let Some(Reverse((key, run, at))) = heads.pop() {
