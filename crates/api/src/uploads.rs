@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use offpeak_core::batch::InputRule;
 use offpeak_core::file::{File, Purpose, Upload};
-use offpeak_core::flows::files::About;
+use offpeak_core::flows::files::NewFile;
 use offpeak_core::flows::uploads::{self, IncomingPart, MAX_BYTES, UploadError};
 use offpeak_core::ids::{PartId, UploadId};
 use offpeak_core::ports::StoreError;
@@ -80,10 +80,10 @@ pub(crate) async fn create(
     let bytes = within("bytes", fields.needed("bytes", "an integer")?, &(1..=most(&gateway, purpose)))?;
     let mime_type = fields.text("mime_type")?;
     short("mime_type", &mime_type, LONGEST_TYPE)?;
-    let expires_after_ms = expires_after(purpose, fields.object("expires_after")?)?;
+    let expires_after_ms = fields.object("expires_after")?.map(expires_after).transpose()?.flatten();
     fields.finish()?;
-    let about = About { tenant: caller.tenant, purpose, filename, expires_after_ms };
-    let upload = uploads::create(&gateway.ports, about, mime_type, bytes).await?;
+    let new = NewFile { tenant: caller.tenant, purpose, filename, expires_after_ms, id: None };
+    let upload = uploads::create(&gateway.ports, new, mime_type, bytes).await?;
     Ok(Json(UploadView::new(&gateway, upload, None)))
 }
 
@@ -96,12 +96,11 @@ fn most(gateway: &Gateway, purpose: Purpose) -> u64 {
 }
 
 /// What `expires_after` says.
-fn expires_after(purpose: Purpose, said: Option<Fields>) -> Result<Option<u64>, ApiError> {
-    let Some(mut said) = said else { return files::expiry(purpose, None, None) };
+fn expires_after(mut said: Fields) -> Result<Option<u64>, ApiError> {
     let anchor = said.text("anchor")?;
     let seconds = said.needed("seconds", "an integer")?;
     said.finish()?;
-    files::expiry(purpose, Some(&anchor), Some(seconds))
+    files::expiry(Some(&anchor), Some(seconds))
 }
 
 /// `POST /v1/uploads/{id}/parts`.
@@ -211,7 +210,7 @@ fn failed(id: &str, error: UploadError) -> ApiError {
             invalid("part_ids", message)
         }
         UploadError::WrongSum => wrong_sum("The content's MD5 sum is another than 'md5' says."),
-        UploadError::NotJsonLines => files::not_jsonl(),
+        UploadError::NotJsonl => files::not_jsonl(),
         UploadError::Store(error) => error.into(),
         error => {
             let message = error.to_string();

@@ -1,8 +1,8 @@
 //! A batch's requests within the call that creates it, in place of a file.
 
 use bytes::{Bytes, BytesMut};
-use offpeak_core::file::{BATCH_EXPIRY_MS, Purpose};
-use offpeak_core::flows::files::{About, Incoming};
+use offpeak_core::file::Purpose;
+use offpeak_core::flows::files::{NewFile, receive};
 use offpeak_core::ids::NativeFileId;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -52,20 +52,16 @@ pub(super) async fn store(
     lines: Bytes,
     key: Option<&str>,
 ) -> Result<NativeFileId, ApiError> {
-    let id = key.map(|key| keyed(caller, key, &lines));
-    let about = About {
+    let new = NewFile {
         tenant: caller.tenant.clone(),
         purpose: Purpose::Batch,
         filename: FILENAME.to_owned(),
-        expires_after_ms: Some(BATCH_EXPIRY_MS),
+        expires_after_ms: None,
+        id: key.map(|key| keyed(caller, key, &lines)),
     };
-    let mut incoming = Incoming::begin(&gateway.ports, true, lines.len() as u64).await?;
-    incoming.write(lines).await.map_err(files::failed)?;
-    let stored = match id {
-        Some(id) => incoming.finish_as(&gateway.ports, about, id).await,
-        None => incoming.finish(&gateway.ports, about).await,
-    };
-    stored.map(|file| file.id).map_err(files::failed)
+    let mut receiving = receive(&gateway.ports, lines.len() as u64).await?;
+    receiving.write(lines).await.map_err(files::failed)?;
+    receiving.finish(new).await.map(|file| file.id).map_err(files::failed)
 }
 
 /// The file that a key and these lines name within a tenant.

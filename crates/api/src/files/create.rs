@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use offpeak_core::batch::InputRule;
-use offpeak_core::file::{BATCH_EXPIRY_MS, EXPIRY_S, File, Purpose};
-use offpeak_core::flows::files::{About, FileError, Incoming};
+use offpeak_core::file::{EXPIRY_S, File, Purpose};
+use offpeak_core::flows::files::{NewFile, ReceiveError, Receiving, receive_as};
 
 use super::form::{Form, Part};
 use super::paced::Paced;
@@ -54,7 +54,7 @@ async fn read(gateway: &Gateway, headers: &HeaderMap, body: &mut Paced) -> Resul
     let most = gateway.rules.max_file_bytes;
     let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > most + FRAME) {
-        return Err(failed(FileError::TooLarge(most)));
+        return Err(failed(ReceiveError::TooLarge { most }));
     }
     let mut form = Form::open(headers, body)?;
     let mut said = Said::default();
@@ -66,15 +66,15 @@ async fn read(gateway: &Gateway, headers: &HeaderMap, body: &mut Paced) -> Resul
 
 /// What the parts of a form have said so far.
 #[derive(Default)]
-struct Said {
+struct Said<'a> {
     purpose: Option<Purpose>,
     anchor: Option<String>,
     seconds: Option<u64>,
-    file: Option<(Incoming, String)>,
+    file: Option<(Receiving<'a>, String)>,
 }
 
-impl Said {
-    async fn hear(&mut self, gateway: &Gateway, part: Part<'_>) -> Result<(), ApiError> {
+impl<'a> Said<'a> {
+    async fn hear(&mut self, gateway: &'a Gateway, part: Part<'_>) -> Result<(), ApiError> {
         match part.name() {
             "file" => self.store(gateway, part).await?,
             "purpose" => self.purpose = Some(purpose(&part.text().await?)?),
@@ -89,7 +89,7 @@ impl Said {
         Ok(())
     }
 
-    async fn store(&mut self, gateway: &Gateway, mut part: Part<'_>) -> Result<(), ApiError> {
+    async fn store(&mut self, gateway: &'a Gateway, mut part: Part<'_>) -> Result<(), ApiError> {
         if self.file.is_some() {
             let message = "The form has two parts named 'file'; store one file with each call.";
             return Err(ApiError::bad_request("invalid_value", Some("file"), message));
@@ -99,25 +99,25 @@ impl Said {
             filename(purpose, &name)?;
         }
         let expires = self.seconds.is_some() || self.purpose.is_none_or(|purpose| purpose == Purpose::Batch);
-        let mut incoming = Incoming::begin(&gateway.ports, expires, most(gateway, self.purpose)).await?;
+        let mut receiving = receive_as(&gateway.ports, most(gateway, self.purpose), expires).await?;
         while let Some(piece) = part.piece().await? {
-            incoming.write(piece).await.map_err(failed)?;
+            receiving.write(piece).await.map_err(failed)?;
         }
-        self.file = Some((incoming, name));
+        self.file = Some((receiving, name));
         Ok(())
     }
 
     async fn finish(self, gateway: &Gateway, caller: &Caller) -> Result<File, ApiError> {
-        let (incoming, name) = self.file.ok_or_else(|| missing("file"))?;
+        let (receiving, name) = self.file.ok_or_else(|| missing("file"))?;
         let purpose = self.purpose.ok_or_else(|| missing("purpose"))?;
         filename(purpose, &name)?;
         let most = most(gateway, Some(purpose));
-        if incoming.bytes() > most {
-            return Err(failed(FileError::TooLarge(most)));
+        if receiving.bytes() > most {
+            return Err(failed(ReceiveError::TooLarge { most }));
         }
-        let expires_after_ms = expiry(purpose, self.anchor.as_deref(), self.seconds)?;
-        let about = About { tenant: caller.tenant.clone(), purpose, filename: name, expires_after_ms };
-        incoming.finish(&gateway.ports, about).await.map_err(failed)
+        let expires_after_ms = expiry(self.anchor.as_deref(), self.seconds)?;
+        let new = NewFile { tenant: caller.tenant.clone(), purpose, filename: name, expires_after_ms, id: None };
+        receiving.finish(new).await.map_err(failed)
     }
 }
 
@@ -146,14 +146,10 @@ pub(crate) fn filename(purpose: Purpose, name: &str) -> Result<(), ApiError> {
     if purpose == Purpose::Batch && !name.ends_with(JSONL) { Err(not_jsonl()) } else { Ok(()) }
 }
 
-/// After how many milliseconds a file expires: what its caller says, 30 days for a batch's input, or never.
-pub(crate) fn expiry(
-    purpose: Purpose,
-    anchor: Option<&str>,
-    seconds: Option<u64>,
-) -> Result<Option<u64>, ApiError> {
+/// After how many milliseconds a file expires, if its caller says so.
+pub(crate) fn expiry(anchor: Option<&str>, seconds: Option<u64>) -> Result<Option<u64>, ApiError> {
     let seconds = match (anchor, seconds) {
-        (None, None) => return Ok((purpose == Purpose::Batch).then_some(BATCH_EXPIRY_MS)),
+        (None, None) => return Ok(None),
         (Some("created_at"), Some(seconds)) => seconds,
         (Some("created_at"), None) => return Err(missing("expires_after.seconds")),
         (Some(anchor), _) => return Err(unsupported("expires_after.anchor", anchor, ["created_at"])),

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use offpeak_core::file::{File, Purpose};
-use offpeak_core::flows::files::{self, FileError};
+use offpeak_core::flows::files::{self, DeleteError, ReceiveError};
 use offpeak_core::ids::NativeFileId;
 use offpeak_core::ports::{FileQuery, StoreError};
 use serde::{Deserialize, Serialize};
@@ -79,15 +79,15 @@ pub(crate) async fn delete(
     let caller = authenticate(&gateway, &headers).await?;
     match files::delete(&gateway.ports, &caller.tenant, parsed(&id)?).await {
         Ok(()) => Ok(Json(DeletedView { id, object: "file", deleted: true })),
-        Err(FileError::InUse(batch)) => {
+        Err(DeleteError::InUse(batch)) => {
             let message = format!(
                 "The file {id} is the input of {batch}, which is still to read it; delete it once that has left the \
                  status 'validating'."
             );
             Err(ApiError::new(StatusCode::CONFLICT, "file_in_use", message).at("id"))
         }
-        Err(FileError::NotFound) => Err(missing(&id)),
-        Err(error) => Err(failed(error)),
+        Err(DeleteError::NotFound) => Err(missing(&id)),
+        Err(DeleteError::Store(error)) => Err(error.into()),
     }
 }
 
@@ -129,18 +129,14 @@ pub(crate) async fn list(
 }
 
 /// What kept content from becoming a file.
-pub(crate) fn failed(error: FileError) -> ApiError {
+pub(crate) fn failed(error: ReceiveError) -> ApiError {
     match error {
-        FileError::TooLarge(most) => {
+        ReceiveError::TooLarge { most } => {
             let message = format!("The file is larger than {most} bytes, the most that is taken here.");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", message).at("file")
         }
-        FileError::NotJsonLines => not_jsonl(),
-        FileError::Store(error) => error.into(),
-        error => {
-            let message = error.to_string();
-            ApiError::from(StoreError::Corrupt(message))
-        }
+        ReceiveError::NotJsonl => not_jsonl(),
+        ReceiveError::Store(error) => error.into(),
     }
 }
 

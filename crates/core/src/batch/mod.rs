@@ -12,6 +12,7 @@
 //! authoritative for which submissions count, the manifest for which lines a part has, the part's results object for
 //! what became of them.
 
+pub mod input;
 mod line;
 mod part;
 mod state;
@@ -32,10 +33,13 @@ use crate::submission::LineCounts;
 
 /// Parts of a batch when it has been split. More are refused: with each part run three times, the row stays below the
 /// 400 KB of a DynamoDB item.
-pub const MAX_FIRST_PARTS: usize = 128;
+pub const MAX_FIRST_PARTS: usize = 80;
 
 /// Parts of a batch in all. At so many, lines that failed are not run again.
-pub const MAX_PARTS: usize = 400;
+pub const MAX_PARTS: usize = 240;
+
+/// How often a line may be picked out of a part to run again, whether it spent an attempt or not.
+pub const MAX_PICKED: u32 = 16;
 
 /// Errors that a batch keeps: the first of its input.
 pub const MAX_ERRORS: usize = 100;

@@ -189,6 +189,9 @@ pub(super) async fn find(
         Some(absent_ms) if now_ms < absent_ms + timing.absent_gap_ms => {
             Ok(Then::Wait(absent_ms + timing.absent_gap_ms))
         }
+        Some(_) if advancing.row.origin.is_withdrawn() => {
+            advancing.take(Event::End(Ending::Withdrawn { input: Some(creating.file.clone()) })).await
+        }
         Some(_) if advancing.row.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms) => {
             advancing.take(Event::End(Ending::TooLate { input: Some(creating.file.clone()) })).await
         }

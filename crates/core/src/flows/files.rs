@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use super::ascending;
 use crate::batch::State;
-use crate::file::{File, FirstLine, Purpose, object_name};
+use crate::file::{BATCH_EXPIRY_MS, File, FirstLine, Purpose, object_name};
 use crate::ids::{NativeBatchId, NativeFileId, ObjectName, TenantId};
 use crate::ports::{ByteStream, FilePage, FileQuery, ObjectWriter, Ports, StoreError};
 
@@ -20,106 +20,136 @@ const NEWEST: usize = 100;
 
 /// What a caller says of a file.
 #[derive(Debug, Clone)]
-pub struct About {
+pub struct NewFile {
     /// Whose file it is.
     pub tenant: TenantId,
     /// What it is for.
     pub purpose: Purpose,
     /// Its name.
     pub filename: String,
-    /// After so many milliseconds it expires; never if there is none.
+    /// After so many milliseconds it expires. If not said, what is for batches expires after 30 days, all else never.
     pub expires_after_ms: Option<u64>,
+    /// Its id, where the caller's request decides it: then a repeat finds the file. A new one otherwise.
+    pub id: Option<NativeFileId>,
 }
 
-/// Why a file is not stored, or not deleted.
+impl NewFile {
+    /// After so many milliseconds it expires; never if there is none.
+    pub(super) fn lifetime_ms(&self) -> Option<u64> {
+        self.expires_after_ms.or_else(|| (self.purpose == Purpose::Batch).then_some(BATCH_EXPIRY_MS))
+    }
+
+    /// The row of a file that began to come at a time, Unix milliseconds.
+    pub(super) fn row(self, (id, created_ms): (NativeFileId, u64), object: ObjectName, bytes: u64) -> File {
+        let expires_ms = self.lifetime_ms().map(|after_ms| created_ms.saturating_add(after_ms));
+        let Self { tenant, purpose, filename, .. } = self;
+        File { id, tenant, purpose, filename, bytes, created_ms, expires_ms, object }
+    }
+}
+
+/// Why a file was not stored.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
-    /// More bytes came than a file may have.
-    #[error("the file is larger than {0} bytes")]
-    TooLarge(u64),
-    /// It is for batches, and no JSON lines.
-    #[error("the file does not begin with a line of JSON")]
-    NotJsonLines,
-    /// There is no such file of this tenant.
-    #[error("there is no such file")]
-    NotFound,
-    /// A batch is still to read it.
-    #[error("{0} is still to read the file")]
-    InUse(NativeBatchId),
-    /// A store could not say.
+pub enum ReceiveError {
+    /// It is for a batch, and its first line is no JSON object.
+    #[error("the first line is not a JSON object")]
+    NotJsonl,
+    /// It has more bytes than it may.
+    #[error("the file is larger than {most} bytes")]
+    TooLarge {
+        /// Bytes.
+        most: u64,
+    },
+    /// The store could not say.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Content on its way into the object store. Dropped before it is finished, nothing is left of it.
-pub struct Incoming {
+/// Why a file was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// The tenant has no such file.
+    #[error("no such file")]
+    NotFound,
+    /// A batch is still to read it.
+    #[error("{0} is still to read the file")]
+    InUse(NativeBatchId),
+    /// The store could not say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A file while it arrives. Dropped before it is finished, nothing is left of it.
+pub struct Receiving<'a> {
+    ports: &'a Ports,
     id: NativeFileId,
     begun_ms: u64,
-    name: ObjectName,
-    /// Where it is written is where expiring files lie.
+    object: ObjectName,
+    /// It is written to where expiring files lie.
     expires: bool,
     writer: Box<dyn ObjectWriter>,
     first: FirstLine,
     bytes: u64,
-    limit: u64,
+    most: u64,
 }
 
-impl std::fmt::Debug for Incoming {
+impl std::fmt::Debug for Receiving<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Incoming").field("id", &self.id).field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("Receiving").field("id", &self.id).field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 
-impl Incoming {
-    /// Begins a file of at most `limit` bytes. Whether it expires may turn out otherwise.
+/// Begins to receive a file of at most `most` bytes. What it is for may be said later.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn receive(ports: &Ports, most: u64) -> Result<Receiving<'_>, StoreError> {
+    receive_as(ports, most, true).await
+}
+
+/// The same for a file that, as far as is known, expires or stays. If it turns out otherwise, it is copied.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn receive_as(ports: &Ports, most: u64, expires: bool) -> Result<Receiving<'_>, StoreError> {
+    let id = NativeFileId(ascending(ports));
+    let object = object_name(&id.text(), expires);
+    let writer = ports.objects.create(&object).await?;
+    let (begun_ms, first) = (created_ms(id), FirstLine::default());
+    Ok(Receiving { ports, id, begun_ms, object, expires, writer, first, bytes: 0, most })
+}
+
+impl Receiving<'_> {
+    /// Takes the next piece.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn begin(ports: &Ports, expires: bool, limit: u64) -> Result<Self, StoreError> {
-        let id = NativeFileId(ascending(ports));
-        let name = object_name(&id.text(), expires);
-        let writer = ports.objects.create(&name).await?;
-        let begun_ms = created_ms(id);
-        Ok(Self { id, begun_ms, name, expires, writer, first: FirstLine::default(), bytes: 0, limit })
+    /// [`ReceiveError`]: the file cannot become one.
+    pub async fn write(&mut self, piece: Bytes) -> Result<(), ReceiveError> {
+        self.bytes += piece.len() as u64;
+        if self.bytes > self.most {
+            return Err(ReceiveError::TooLarge { most: self.most });
+        }
+        self.first.push(&piece);
+        Ok(self.writer.write(piece).await?)
     }
 
     /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
+    pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Appends bytes.
+    /// All of it has come. Durable when it returns.
     ///
     /// # Errors
-    /// [`FileError::TooLarge`], [`FileError::Store`]: it is of no more use.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), FileError> {
-        self.bytes += bytes.len() as u64;
-        if self.bytes > self.limit {
-            return Err(FileError::TooLarge(self.limit));
+    /// [`ReceiveError`]. After [`ReceiveError::Store`] it may have been stored.
+    pub async fn finish(self, new: NewFile) -> Result<File, ReceiveError> {
+        let (ports, decided) = (self.ports, new.id);
+        let mut file = self.store(new).await?;
+        file.id = decided.unwrap_or(file.id);
+        ports.files.create(&file).await?;
+        if decided.is_none() {
+            return Ok(file);
         }
-        self.first.push(&bytes);
-        Ok(self.writer.write(bytes).await?)
-    }
-
-    /// Makes the content durable, and then a file.
-    ///
-    /// # Errors
-    /// [`FileError::NotJsonLines`]; [`FileError::Store`]: the file may be there.
-    pub async fn finish(self, ports: &Ports, about: About) -> Result<File, FileError> {
-        let file = self.store(ports, about).await?;
-        ports.files.create(&file).await?;
-        Ok(file)
-    }
-
-    /// The same under an id that the caller's request decides: a repeat finds the file that stands.
-    ///
-    /// # Errors
-    /// As [`Self::finish`].
-    pub async fn finish_as(self, ports: &Ports, about: About, id: NativeFileId) -> Result<File, FileError> {
-        let file = File { id, ..self.store(ports, about).await? };
-        ports.files.create(&file).await?;
-        let stands = ports.files.get(id).await?.ok_or(StoreError::NotFound)?;
+        let stands = ports.files.get(file.id).await?.ok_or(StoreError::NotFound)?;
         if stands.object != file.object {
             ports.objects.delete(&file.object).await?;
         }
@@ -127,24 +157,17 @@ impl Incoming {
     }
 
     /// Makes the content durable, and says which file it is to be.
-    pub(super) async fn store(self, ports: &Ports, about: About) -> Result<File, FileError> {
-        if about.purpose == Purpose::Batch && !self.first.is_object() {
-            return Err(FileError::NotJsonLines);
+    pub(super) async fn store(self, new: NewFile) -> Result<File, ReceiveError> {
+        if new.purpose == Purpose::Batch && !self.first.is_object() {
+            return Err(ReceiveError::NotJsonl);
         }
         let bytes = self.writer.finish().await?;
-        let expires = about.expires_after_ms.is_some();
-        let object =
-            if self.expires == expires { self.name } else { relocate(ports, &self.name, self.id, expires).await? };
-        Ok(about.file((self.id, self.begun_ms), object, bytes))
-    }
-}
-
-impl About {
-    /// The row of a file that began to come at a time, Unix milliseconds.
-    pub(super) fn file(self, (id, created_ms): (NativeFileId, u64), object: ObjectName, bytes: u64) -> File {
-        let Self { tenant, purpose, filename, expires_after_ms } = self;
-        let expires_ms = expires_after_ms.map(|after_ms| created_ms + after_ms);
-        File { id, tenant, purpose, filename, bytes, created_ms, expires_ms, object }
+        let expires = new.lifetime_ms().is_some();
+        let mut object = self.object;
+        if self.expires != expires {
+            object = relocate(self.ports, &object, self.id, expires).await?;
+        }
+        Ok(new.row((self.id, self.begun_ms), object, bytes))
     }
 }
 
@@ -202,13 +225,13 @@ pub async fn list(ports: &Ports, tenant: &TenantId, query: FileQuery) -> Result<
 /// Deletes the tenant's file. One that a batch is still to read stays: that batch could not be validated.
 ///
 /// # Errors
-/// [`FileError::NotFound`], [`FileError::InUse`]; [`FileError::Store`]: it may be gone in part, and a repeat is right.
-pub async fn delete(ports: &Ports, tenant: &TenantId, id: NativeFileId) -> Result<(), FileError> {
-    let file = get(ports, tenant, id).await?.ok_or(FileError::NotFound)?;
+/// [`DeleteError`]. After [`DeleteError::Store`] it may be gone in part, and a repeat is right.
+pub async fn delete(ports: &Ports, tenant: &TenantId, id: NativeFileId) -> Result<(), DeleteError> {
+    let file = get(ports, tenant, id).await?.ok_or(DeleteError::NotFound)?;
     if file.purpose == Purpose::Batch
         && let Some(batch) = reader(ports, &file).await?
     {
-        return Err(FileError::InUse(batch));
+        return Err(DeleteError::InUse(batch));
     }
     remove(ports, &file).await?;
     Ok(())

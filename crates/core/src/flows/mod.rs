@@ -1,5 +1,5 @@
-//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files and uploads; and
-//! what operators ask: keys, status.
+//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files, uploads and
+//! batches; and what operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
@@ -7,6 +7,7 @@ pub mod accept;
 pub mod advance;
 pub mod advance_all;
 pub mod audit;
+pub mod batches;
 pub mod cancel;
 pub mod collect;
 mod collect_download;
@@ -98,7 +99,7 @@ fn submission_id(ports: &Ports) -> SubmissionId {
     SubmissionId(ascending(ports))
 }
 
-/// A new id: ascending with time, unguessable.
+/// The bytes of a new id: ascending with time, unguessable.
 fn ascending(ports: &Ports) -> [u8; 16] {
     let bits = ports.random.bits();
     let mut counter = [0_u8; 10];

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use md5::{Digest, Md5};
 
-use super::files::{About, FileError, Incoming, created_ms};
+use super::files::{NewFile, ReceiveError, created_ms, receive_as};
 use crate::file::{File, Upload, UploadPart, UploadState, object_name};
 use crate::hex;
 use crate::ids::{NativeFileId, ObjectName, PartId, TenantId, UploadId};
@@ -61,21 +61,20 @@ pub enum UploadError {
     /// The content is not what its caller meant.
     #[error("the content has another MD5 sum")]
     WrongSum,
-    /// It is for batches, and no JSON lines.
-    #[error("the file does not begin with a line of JSON")]
-    NotJsonLines,
+    /// It is for a batch, and its first line is no JSON object.
+    #[error("the first line is not a JSON object")]
+    NotJsonl,
     /// A store could not say.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl From<FileError> for UploadError {
-    fn from(error: FileError) -> Self {
+impl From<ReceiveError> for UploadError {
+    fn from(error: ReceiveError) -> Self {
         match error {
-            FileError::Store(error) => Self::Store(error),
-            FileError::NotJsonLines | FileError::TooLarge(_) | FileError::NotFound | FileError::InUse(_) => {
-                Self::NotJsonLines
-            }
+            ReceiveError::NotJsonl => Self::NotJsonl,
+            ReceiveError::TooLarge { most } => Self::WrongBytes { declared: most, found: most.saturating_add(1) },
+            ReceiveError::Store(error) => Self::Store(error),
         }
     }
 }
@@ -84,17 +83,17 @@ impl From<FileError> for UploadError {
 ///
 /// # Errors
 /// [`StoreError`]: it may have begun.
-pub async fn create(ports: &Ports, about: About, mime_type: String, bytes: u64) -> Result<Upload, StoreError> {
+pub async fn create(ports: &Ports, new: NewFile, mime_type: String, bytes: u64) -> Result<Upload, StoreError> {
     let created_ms = ports.clock.now_ms();
     let upload = Upload {
         id: UploadId(ports.random.bits()),
-        tenant: about.tenant,
+        expires_after_ms: new.lifetime_ms(),
+        tenant: new.tenant,
         version: 1,
-        purpose: about.purpose,
-        filename: about.filename,
+        purpose: new.purpose,
+        filename: new.filename,
         mime_type,
         bytes,
-        expires_after_ms: about.expires_after_ms,
         created_ms,
         expires_ms: created_ms + LIFETIME_MS,
         state: UploadState::Pending,
@@ -249,7 +248,7 @@ async fn completed(ports: &Ports, upload: Upload, id: NativeFileId) -> Result<(U
         Err(StoreError::NotFound) => return Err(UploadError::Ended("completed")),
         Err(error) => return Err(error.into()),
     }
-    let file = about(&upload).file((id, created_ms(id)), object, upload.bytes);
+    let file = new_file(&upload).row((id, created_ms(id)), object, upload.bytes);
     ports.files.create(&file).await?;
     Ok((upload, file))
 }
@@ -293,27 +292,28 @@ async fn assemble(
     parts: &[UploadPart],
     md5: Option<&str>,
 ) -> Result<File, UploadError> {
-    let mut incoming = Incoming::begin(ports, upload.expires_after_ms.is_some(), upload.bytes).await?;
+    let mut receiving = receive_as(ports, upload.bytes, upload.expires_after_ms.is_some()).await?;
     let mut sum = Md5::new();
     for part in parts {
         let (_, mut pieces) = ports.objects.stream(&part.object).await?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
             sum.update(&piece);
-            incoming.write(piece).await?;
+            receiving.write(piece).await?;
         }
     }
     if md5.is_some_and(|md5| !md5.eq_ignore_ascii_case(&hex::encode(&sum.finalize()))) {
         return Err(UploadError::WrongSum);
     }
-    Ok(incoming.store(ports, about(upload)).await?)
+    Ok(receiving.store(new_file(upload)).await?)
 }
 
-fn about(upload: &Upload) -> About {
-    About {
+fn new_file(upload: &Upload) -> NewFile {
+    NewFile {
         tenant: upload.tenant.clone(),
         purpose: upload.purpose,
         filename: upload.filename.clone(),
         expires_after_ms: upload.expires_after_ms,
+        id: None,
     }
 }

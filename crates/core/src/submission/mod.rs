@@ -52,6 +52,19 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The batch whose part it is, if it is one.
+    pub const fn batch(&self) -> Option<NativeBatchId> {
+        match self {
+            Self::Jobs => None,
+            Self::Batch { batch, .. } => Some(*batch),
+        }
+    }
+
+    /// Whether it was asked to end.
+    pub const fn is_withdrawn(&self) -> bool {
+        matches!(self, Self::Batch { withdrawn: true, .. })
+    }
+
     const fn is_jobs(&self) -> bool {
         matches!(self, Self::Jobs)
     }
@@ -87,13 +100,18 @@ impl Submission {
             | Event::Postpone { .. }
             | Event::Absent { .. }
             | Event::Place(_)
+            | Event::Withdraw
             | Event::Cancel(_)
             | Event::End(_)
             | Event::Retry { .. }
             | Event::Choose { .. }
             | Event::Collected { .. } => self.sealed.clone(),
         };
+        let origin = match (self.origin, &event) {
+            (Origin::Batch { batch, .. }, Event::Withdraw) => Origin::Batch { batch, withdrawn: true },
+            (origin, _) => origin,
+        };
         let state = next(&self.state, event)?;
-        Ok(Self { state, sealed, ..self.clone() })
+        Ok(Self { state, sealed, origin, ..self.clone() })
     }
 }
