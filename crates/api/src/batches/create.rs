@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 use offpeak_core::batch::Asked;
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::file::EXPIRY_S;
@@ -121,7 +121,8 @@ fn window_ms(window: &str, rules: &BatchRules) -> Result<u64, ApiError> {
     if !rules.any_window {
         return Err(unsupported("completion_window", window, [DAY]));
     }
-    let asked = window.parse::<SignedDuration>().ok().and_then(|asked| u64::try_from(asked.as_millis()).ok());
+    let span = window.parse::<Span>().ok().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let asked = span.and_then(|span| u64::try_from(span.as_millis()).ok());
     asked.filter(|asked_ms| (SHORTEST_MS..=MAX_WINDOW_MS).contains(asked_ms)).ok_or_else(|| {
         let message = "Invalid value for 'completion_window': expected a duration such as '24h' or '3d', from 1 minute \
                        to 13 days.";

@@ -21,7 +21,7 @@ use crate::fields::{missing, short, unknown, unsupported, within, wrong_type};
 use crate::gateway::Gateway;
 
 /// How the name of a batch's input ends.
-pub(crate) const JSONL: &str = ".jsonl";
+const JSONL: &str = ".jsonl";
 
 /// The longest name of a file, characters.
 const LONGEST_NAME: usize = 512;
@@ -122,7 +122,7 @@ impl<'a> Said<'a> {
 }
 
 /// How large a file may be.
-pub(crate) fn most(gateway: &Gateway, purpose: Option<Purpose>) -> u64 {
+fn most(gateway: &Gateway, purpose: Option<Purpose>) -> u64 {
     let most = gateway.rules.max_file_bytes;
     match (purpose, gateway.rules.batches.input) {
         (Some(Purpose::Batch), InputRule::Strict) => most.min(STRICT_BYTES),

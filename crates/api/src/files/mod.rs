@@ -19,7 +19,7 @@ use offpeak_core::ports::{FileQuery, StoreError};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use content::content;
-pub(crate) use create::{JSONL, create, expiry, filename, purpose};
+pub(crate) use create::{STRICT_BYTES, create, expiry, filename, purpose, settle};
 pub(crate) use form::Form;
 pub(crate) use paced::Paced;
 pub(crate) use view::FileView;

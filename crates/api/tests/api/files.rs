@@ -187,7 +187,7 @@ async fn files_are_listed_page_by_page() {
         all.push(stored(&door, &form).await["id"].as_str().unwrap().to_owned());
         tokio::time::advance(Duration::from_millis(5)).await;
     }
-    let page = |query: String| async { door.get(&format!("{FILES}?{query}")).await.ok() };
+    let page = async |query: String| door.get(&format!("{FILES}?{query}")).await.ok();
     let newest_first: Vec<&str> = all.iter().rev().map(String::as_str).collect();
     let first = page("limit=2".to_owned()).await;
     assert_eq!((ids(&first), &first["has_more"]), (newest_first[..2].to_vec(), &json!(true)));

@@ -35,7 +35,8 @@ impl FirstLine {
         if line.len() == start.len() && self.kept.len() == KEPT {
             return start.starts_with(b"{");
         }
-        line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok()
+        let text = std::str::from_utf8(line).unwrap_or_default();
+        text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
     }
 
     /// From the first byte that is not blank.
