@@ -10,3 +10,4 @@ pub mod emulator;
 pub mod fakes;
 pub mod provider;
 pub mod samples;
+mod samples_batches;

@@ -44,7 +44,7 @@ impl Namespace {
     }
 
     /// A new id's bytes, above all earlier ones.
-    fn bytes(&self) -> [u8; 16] {
+    pub(crate) fn bytes(&self) -> [u8; 16] {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         ((u128::from(self.salt) << 64) | u128::from(number)).to_be_bytes()
     }

@@ -19,8 +19,8 @@ pub struct Part {
     pub sealed: Sealed,
     /// How many executions of these lines were asked for before this one.
     pub attempt: u32,
-    /// How many submissions of these lines there were before this one, refused ones included.
-    pub tries: u32,
+    /// How often its lines were picked out of a part to run again.
+    pub picked: u32,
     /// The submission whose lines these are, of the part that they failed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_of: Option<SubmissionId>,
@@ -138,7 +138,6 @@ pub(super) fn collect(
 pub(super) fn put_back(parts: &mut [Part], submission: SubmissionId, by: SubmissionId) -> Option<()> {
     let part = parts.iter_mut().find(|part| part.submission == submission && part.collected().is_none())?;
     part.submission = by;
-    part.tries += 1;
     part.state = PartState::Sealed;
     Some(())
 }
