@@ -9,16 +9,21 @@ use super::upgrade;
 use Function::{FrontDoor, Packer, Poller};
 
 /// What is granted and was not called in the run, and why it is granted nevertheless.
-const UNCALLED: [(&[Function], &str, &str, &str); 8] = [
+const UNCALLED: [(&[Function], &str, &str, &str); 12] = [
     (&Function::ALL, "s3:ListBucket", "", "S3 asks for it to say 404 of an object that is not there"),
     (&Function::ALL, "s3:AbortMultipartUpload", "", "only a writer that fails in the middle of an upload gives it up"),
     (&[FrontDoor], "dynamodb:GetItem", "SubmissionsTable-", "who meets an overdue packed job looks at its submission"),
     (&[Packer, Poller], "s3:DeleteObject", "/results/*", "only who loses a race to collect deletes its own copy"),
+    (&[Poller], "s3:DeleteObject", "/files/*", "only who loses a race to merge deletes its own copy"),
+    (&[Poller], "s3:DeleteObject", "/sealed/*", UNNAMED),
+    (&[Poller], "s3:DeleteObject", "/manifests/*", UNNAMED),
+    (&[FrontDoor], "s3:GetObject", "/files/*", "who follows a URL that the door signed reads by the door's rights"),
     (&[Packer, Poller], "dynamodb:GetItem", "JobsTable-", "of one job alone; of several it is BatchGetItem"),
     (&[Packer], "dynamodb:PutItem", "UsageTable-", WHILE_PACKING),
     (&[Packer], "s3:", "/results/*", WHILE_PACKING),
     (&[Packer], "sqs:SendMessage", "", WHILE_PACKING),
 ];
+const UNNAMED: &str = "only who loses a race, or meets an error in the middle, deletes parts that no batch names";
 const WHILE_PACKING: &str = "what is sealed is advanced as far as it goes: a batch that ends at once is collected";
 
 /// Every grant of every deployment of the stack.
