@@ -46,9 +46,9 @@ async fn an_unknown_call_is_relayed_with_the_gateways_own_key() {
     let header = |name: &str| seen[0].headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(header("authorization"), Some("Bearer sk-own"));
     assert_eq!((header("x-custom"), header("x-offpeak-tag")), (Some("kept"), None));
-    let deleted = gateway.http.call(Method::DELETE, "/v1/files/file-9?z=2").send().await;
+    let deleted = gateway.http.call(Method::DELETE, "/v1/vector_stores/vs_9?z=2").send().await;
     assert_eq!(deleted.status, 200);
-    assert_eq!(upstream.calls("/v1/files/file-9")[0].method, Method::DELETE);
+    assert_eq!(upstream.calls("/v1/vector_stores/vs_9")[0].method, Method::DELETE);
 }
 
 #[tokio::test]
