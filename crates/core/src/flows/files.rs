@@ -78,7 +78,7 @@ pub async fn receive(ports: &Ports, most: u64) -> Result<Receiving<'_>, StoreErr
     Ok(Receiving { ports, object, writer, bytes: 0, most, first: First::Awaited(Box::default()) })
 }
 
-impl<'a> Receiving<'a> {
+impl Receiving<'_> {
     /// Takes the next piece.
     ///
     /// # Errors
