@@ -11,7 +11,6 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::file::EXPIRY_S;
 use offpeak_core::flows::batches::{self, CreateError, MAX_WINDOW_MS, NewBatch};
 use offpeak_core::ids::NativeFileId;
-use sha2::{Digest, Sha256};
 
 use super::inline;
 use super::view::BatchView;
@@ -24,6 +23,9 @@ use crate::{headers, intake};
 /// The window that OpenAI knows.
 const DAY: &str = "24h";
 const DAY_MS: u64 = 86_400_000;
+
+/// The longest name of what is no file, characters.
+const LONGEST_NAME: usize = 256;
 
 /// The shortest window, where windows other than [`DAY`] are taken.
 const SHORTEST_MS: u64 = 60_000;
@@ -59,8 +61,8 @@ pub(crate) async fn create(
     }
     let said = read(fields, &gateway.rules.batches, lines.is_some() || named.is_some())?;
     let input = match (lines, named) {
-        (Some(lines), _) => inline::store(&gateway, &caller, lines, key.as_deref()).await?,
-        (None, Some(named)) => input(&named),
+        (Some(lines), _) => (inline::store(&gateway, &caller, lines, key.as_deref()).await?, None),
+        (None, Some(named)) => input(named)?,
         (None, None) => return Err(missing("input_file_id")),
     };
     let batch = batches::create(&gateway.ports, new(&gateway, caller, said, input, key)).await;
@@ -71,7 +73,13 @@ pub(crate) async fn create(
     Ok(Json(batch.into()))
 }
 
-fn new(gateway: &Gateway, caller: Caller, said: Said, input: NativeFileId, key: Option<String>) -> NewBatch {
+fn new(
+    gateway: &Gateway,
+    caller: Caller,
+    said: Said,
+    (input, misnamed): (NativeFileId, Option<String>),
+    key: Option<String>,
+) -> NewBatch {
     NewBatch {
         tenant: caller.tenant,
         window_ms: said.window_ms,
@@ -79,6 +87,7 @@ fn new(gateway: &Gateway, caller: Caller, said: Said, input: NativeFileId, key: 
         asked: Asked {
             endpoint: said.endpoint,
             input,
+            misnamed,
             window: said.window,
             metadata: said.metadata,
             output_expires_after_ms: said.output_expires_after_ms,
@@ -90,12 +99,12 @@ fn new(gateway: &Gateway, caller: Caller, said: Said, input: NativeFileId, key: 
 
 /// The file that a text names. One that is no id of ours names a file that nobody has: the batch says so when it is
 /// validated, as at OpenAI.
-fn input(named: &str) -> NativeFileId {
-    named.parse().unwrap_or_else(|_| {
-        let mut id = [0xff; 16];
-        id[6..].copy_from_slice(&Sha256::digest(named)[..10]);
-        NativeFileId(id)
-    })
+fn input(named: String) -> Result<(NativeFileId, Option<String>), ApiError> {
+    if let Ok(id) = named.parse() {
+        return Ok((id, None));
+    }
+    short("input_file_id", &named, LONGEST_NAME)?;
+    Ok((NativeFileId([0xff; 16]), Some(named)))
 }
 
 /// Reads everything but the input, which OpenAI asks for first where it is missing.

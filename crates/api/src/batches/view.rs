@@ -88,7 +88,7 @@ impl From<Batch> for BatchView {
             id: batch.id.text(),
             object: "batch",
             endpoint: batch.asked.endpoint.path(),
-            input_file_id: batch.asked.input.text(),
+            input_file_id: batch.asked.input_name(),
             status: status.name(),
             output_file_id: file(left.output),
             error_file_id: file(left.errors),

@@ -79,6 +79,9 @@ pub struct Asked {
     pub endpoint: Endpoint,
     /// The input file, which need not exist.
     pub input: NativeFileId,
+    /// What its caller named instead, where that is no id of a file: then there is no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misnamed: Option<String>,
     /// The completion window as its caller spelled it.
     pub window: String,
     /// The caller's notes.
@@ -139,6 +142,13 @@ pub struct InputError {
     pub message: String,
     /// The field at fault.
     pub param: Option<String>,
+}
+
+impl Asked {
+    /// The input as its caller named it.
+    pub fn input_name(&self) -> String {
+        self.misnamed.clone().unwrap_or_else(|| self.input.text())
+    }
 }
 
 impl Batch {

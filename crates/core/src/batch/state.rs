@@ -92,15 +92,15 @@ pub struct IllegalTransition {
 pub fn next(state: &State, event: Event) -> Result<State, IllegalTransition> {
     use State as S;
     match (state, event) {
-        (S::Validating, Event::Split { .. }) => Ok(S::InProgress),
         (S::Validating, Event::Refuse(errors)) => Ok(S::Failed { errors }),
         (S::Validating, Event::Cancel) => Ok(S::Cancelling { split: false }),
-        (S::InProgress, Event::Cancel) => Ok(S::Cancelling { split: true }),
-        (S::Cancelling { split: false }, Event::Split { .. }) => Ok(S::Cancelling { split: true }),
         // Nothing of it was a line: there is nothing to say of any.
         (S::Cancelling { split: false }, Event::Refuse(_)) => Ok(S::Cancelled(Results::default())),
-        (S::InProgress, Event::Place(_) | Event::Collect { .. } | Event::PutBack { .. }) => Ok(S::InProgress),
-        (S::Cancelling { split: true }, Event::Place(_) | Event::Withdraw(_) | Event::Collect { .. }) => {
+        (S::Validating, Event::Split { .. })
+        | (S::InProgress, Event::Place(_) | Event::Collect { .. } | Event::PutBack { .. }) => Ok(S::InProgress),
+        (S::InProgress, Event::Cancel)
+        | (S::Cancelling { split: false }, Event::Split { .. })
+        | (S::Cancelling { split: true }, Event::Place(_) | Event::Withdraw(_) | Event::Collect { .. }) => {
             Ok(S::Cancelling { split: true })
         }
         (S::InProgress, Event::Finalize) => Ok(S::Finalizing),

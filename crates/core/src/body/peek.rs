@@ -85,7 +85,7 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Peek, Refused> {
         return Err(Refused::Empty);
     }
     let text = std::str::from_utf8(body).map_err(|_| Refused::NotUtf8)?;
-    look(endpoint, text, checked_entries(text).map_err(refused)?)
+    look(endpoint, text, checked_entries(text).map_err(|fault| refused(&fault))?)
 }
 
 /// The same for a body that is known to be valid JSON, because it is a value within some.
@@ -93,12 +93,12 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Peek, Refused> {
 /// # Errors
 /// [`Refused`]: it cannot become a job.
 pub(crate) fn peek_within(endpoint: Endpoint, text: &str) -> Result<Peek, Refused> {
-    look(endpoint, text, entries_within(text).map_err(refused)?)
+    look(endpoint, text, entries_within(text).map_err(|fault| refused(&fault))?)
 }
 
-fn refused(fault: Fault) -> Refused {
+fn refused(fault: &Fault) -> Refused {
     match fault {
-        Fault::Syntax { line, column } => Refused::NotJson { line, column },
+        Fault::Syntax { line, column } => Refused::NotJson { line: *line, column: *column },
         Fault::NotObject => Refused::NotObject,
         Fault::TooDeep => Refused::TooDeep,
         Fault::TooMany => Refused::TooMany,

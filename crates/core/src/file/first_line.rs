@@ -1,6 +1,6 @@
 //! The first line of what may become a batch's input, looked at as its bytes come by.
 
-use serde::de::IgnoredAny;
+use crate::body;
 
 /// Bytes that are looked at: of a longer line only its beginning is checked.
 const KEPT: usize = 64 << 10;
@@ -35,8 +35,7 @@ impl FirstLine {
         if line.len() == start.len() && self.kept.len() == KEPT {
             return start.starts_with(b"{");
         }
-        let text = std::str::from_utf8(line).unwrap_or_default();
-        text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+        body::is_object(line.trim_ascii_end())
     }
 
     /// From the first byte that is not blank.

@@ -92,16 +92,13 @@ impl<'a> Found<'a> {
         let wire: Wire<'a> = serde_json::from_str(std::str::from_utf8(line).ok()?).ok()?;
         let told = |raw: &'a RawValue| (raw.get() != "null").then(|| raw.get());
         let error = wire.error.and_then(told);
-        let (request_id, answer) = match wire.response {
-            Some(response) => {
-                let body = response.body.and_then(told);
-                body.or(error)?;
-                (response.request_id, Some(FoundAnswer { status: response.status_code, body }))
-            }
-            None => {
-                error?;
-                (None, None)
-            }
+        let (request_id, answer) = if let Some(response) = wire.response {
+            let body = response.body.and_then(told);
+            body.or(error)?;
+            (response.request_id, Some(FoundAnswer { status: response.status_code, body }))
+        } else {
+            error?;
+            (None, None)
         };
         Some(Self { custom_id: wire.custom_id, id: wire.id, request_id, answer, error })
     }

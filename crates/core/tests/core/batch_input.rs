@@ -32,7 +32,7 @@ fn pass(
 }
 
 fn errors(input: &[u8], rule: InputRule) -> Vec<InputError> {
-    pass(input, rule, Limits::OPENAI, 1 << 16).1.expect_err("the input is refused")
+    pass(input, rule, Limits::OPENAI, 1 << 16).1.unwrap_err()
 }
 
 /// `line code param` of each error.
@@ -50,9 +50,15 @@ fn line(custom_id: &str, model: &str) -> String {
     )
 }
 
+/// The input has this one error.
+fn expect(text: &str, want: &str, message: &str) {
+    let errors = errors(text.as_bytes(), InputRule::Split);
+    assert_eq!(told(&errors), [want]);
+    assert_eq!(errors[0].message, message);
+}
+
 #[test]
-fn each_fault_has_openais_code_and_words() {
-    let long = format!(r#"{{"custom_id":"{}"}}"#, "x".repeat(MAX_LINE_BYTES));
+fn each_fault_of_a_line_has_openais_code_and_words() {
     for (text, want, message) in [
         ("not json", "1 invalid_json_line -", "This line is not parseable as valid JSON."),
         ("[]", "1 invalid_json_line -", "This line is not parseable as valid JSON."),
@@ -81,6 +87,14 @@ fn each_fault_has_openais_code_and_words() {
             "1 invalid_url url",
             "The URL provided for this request does not match the batch endpoint.",
         ),
+    ] {
+        expect(text, want, message);
+    }
+}
+
+#[test]
+fn each_fault_of_a_body_has_openais_code_and_words() {
+    for (text, want, message) in [
         (
             r#"{"custom_id":"a","method":"POST","url":"/v1/chat/completions"}"#,
             "1 missing_required_parameter body",
@@ -107,14 +121,26 @@ fn each_fault_has_openais_code_and_words() {
             "Chat Completions: Streaming is not supported in the Batch API.",
         ),
         (r#"{"custom_id":"a","custom_id":"b"}"#, "1 invalid_request custom_id", "The field 'custom_id' stands twice."),
-        (&long, "1 line_too_long -", "This line is longer than 16777216 bytes."),
+        (
+            r#"{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[],"n":0}}"#,
+            "1 invalid_request body.n",
+            "Invalid value for 'n': expected an integer from 1 to 128.",
+        ),
+    ] {
+        expect(text, want, message);
+    }
+}
+
+#[test]
+fn what_is_no_request_at_all_is_told_too() {
+    let long = format!(r#"{{"custom_id":"{}"}}"#, "x".repeat(MAX_LINE_BYTES));
+    for (text, want, message) in [
+        (long.as_str(), "1 line_too_long -", "This line is longer than 16777216 bytes."),
         ("", "- empty_file -", "The input file has no requests."),
         ("\n \r\n", "- empty_file -", "The input file has no requests."),
         ("x", "1 invalid_json_line -", "This line is not parseable as valid JSON."),
     ] {
-        let errors = errors(text.as_bytes(), InputRule::Split);
-        assert_eq!(told(&errors), [want]);
-        assert_eq!(errors[0].message, message);
+        expect(text, want, message);
     }
 }
 

@@ -104,6 +104,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
         asked: Asked {
             endpoint: Endpoint::ChatCompletions,
             input: NativeFileId([1; 16]),
+            misnamed: None,
             window: "24h".to_owned(),
             metadata: None,
             output_expires_after_ms: None,

@@ -86,6 +86,7 @@ impl Caller {
             asked: Asked {
                 endpoint: Endpoint::ChatCompletions,
                 input: file.id,
+                misnamed: None,
                 window: "as long as it takes".to_owned(),
                 metadata: None,
                 output_expires_after_ms: None,

@@ -88,12 +88,11 @@ impl Checker {
         let size = Size { bytes, ..request.peek.size(self.endpoint, request.body.len()) };
         self.counted.size = self.counted.size.plus(size);
         let model = &request.peek.model;
-        match self.counted.models.get_mut(model) {
-            Some(lines) => *lines += 1,
-            None if self.counted.models.len() < MODELS => {
-                self.counted.models.insert(model.clone(), 1);
-            }
-            None => {}
+        let models = &mut self.counted.models;
+        if let Some(lines) = models.get_mut(model) {
+            *lines += 1;
+        } else if models.len() < MODELS {
+            models.insert(model.clone(), 1);
         }
         self.over |= self.counted.size.requests > MAX_LINES;
         if self.rule == InputRule::Split {

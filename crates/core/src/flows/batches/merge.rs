@@ -37,12 +37,12 @@ pub(super) async fn merge(ports: &Ports, batch: &Batch) -> Result<(), StoreError
 }
 
 /// Writes the lines of which this part has the last word.
-async fn merge_part(
+async fn merge_part<'a>(
     ports: &Ports,
     batch: &Batch,
     part: &Part,
-    output: &mut Sink<'_>,
-    errors: &mut Sink<'_>,
+    output: &mut Sink<'a>,
+    errors: &mut Sink<'a>,
 ) -> Result<(), StoreError> {
     let Some(collected) = part.collected() else { return Ok(()) };
     let manifest = manifest(ports, &part.sealed).await?;
@@ -100,12 +100,8 @@ struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    const fn of(ports: &'a Ports, kind: &'static str, buffer: BytesMut) -> Self {
-        Self { ports, kind, begun: None, buffer, bytes: 0 }
-    }
-
     fn new(ports: &'a Ports, kind: &'static str) -> Self {
-        Self::of(ports, kind, BytesMut::new())
+        Self { ports, kind, begun: None, buffer: BytesMut::new(), bytes: 0 }
     }
 
     /// Where to append a line.

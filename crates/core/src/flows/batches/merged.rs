@@ -25,18 +25,15 @@ pub(super) fn provider_line(out: &mut BytesMut, part: &Part, line: &Bytes, found
     }
     let id = found.id.as_deref().map_or_else(|| own_id(crate::batch::line_id(&found.custom_id)), str::to_owned);
     head(out, &id, Value::from(&*found.custom_id).to_string().as_bytes());
-    match found.answer {
-        Some(answer) => {
-            let request = found.request_id.as_deref().map_or(Value::Null, Value::from);
-            out.put_slice(format!(r#"{{"status_code":{},"request_id":{request},"body":"#, answer.status).as_bytes());
-            out.put_slice(&body(part, line, answer, found.error, renamed));
-            out.put_slice(b"},\"error\":null}\n");
-        }
-        None => {
-            out.put_slice(b"null,\"error\":");
-            out.put_slice(found.error.unwrap_or("null").as_bytes());
-            out.put_slice(b"}\n");
-        }
+    if let Some(answer) = found.answer {
+        let request = found.request_id.as_deref().map_or(Value::Null, Value::from);
+        out.put_slice(format!(r#"{{"status_code":{},"request_id":{request},"body":"#, answer.status).as_bytes());
+        out.put_slice(&body(part, line, answer, found.error, renamed));
+        out.put_slice(b"},\"error\":null}\n");
+    } else {
+        out.put_slice(b"null,\"error\":");
+        out.put_slice(found.error.unwrap_or("null").as_bytes());
+        out.put_slice(b"}\n");
     }
 }
 

@@ -70,8 +70,8 @@ fn tell(before: &Batch, after: &Batch) {
 }
 
 /// Deletes the objects of parts that no row names. What cannot be deleted goes by its age.
-async fn discard(ports: &Ports, parts: &[Part]) {
-    for part in parts {
+async fn discard(ports: &Ports, unnamed: &[Part]) {
+    for part in unnamed {
         for name in [&part.sealed.object, &part.sealed.manifest] {
             let _ = ports.objects.delete(name).await;
         }

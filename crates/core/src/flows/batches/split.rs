@@ -23,13 +23,14 @@ struct Split {
 /// Reads the input and stores what it became, unless somebody was faster.
 pub(super) async fn split(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
     match read(ports, batch).await? {
-        Ok(Split { parts, lines, model }) => {
+        Ok(split) => {
+            let ours = split.parts.clone();
             if planted(Fault::PlacedBeforeSplit) {
-                place_unchosen(ports, batch, &parts).await?;
+                place_unchosen(ports, batch, &ours).await?;
             }
-            let event = Event::Split { parts: parts.clone(), lines, model };
+            let event = Event::Split { parts: split.parts, lines: split.lines, model: split.model };
             if take(ports, batch, event).await?.is_none() {
-                lost(ports, batch, &parts).await?;
+                lost(ports, batch, &ours).await?;
             }
         }
         Err(errors) => {
@@ -40,22 +41,22 @@ pub(super) async fn split(ports: &Ports, batch: &Batch) -> Result<(), StoreError
 }
 
 /// Somebody was faster, or the reply was lost: only the row says whose parts these are.
-async fn lost(ports: &Ports, batch: &Batch, parts: &[Part]) -> Result<(), StoreError> {
+async fn lost(ports: &Ports, batch: &Batch, ours: &[Part]) -> Result<(), StoreError> {
     if planted(Fault::UnchosenPlaced) {
-        place_unchosen(ports, batch, parts).await?;
+        place_unchosen(ports, batch, ours).await?;
     }
     let now = ports.batches.get(batch.id).await?;
     let chosen = |part: &Part| now.as_ref().is_some_and(|now| now.part(part.submission).is_some());
-    if now.as_ref().is_some_and(|now| !now.parts.is_empty() || now.state.kind().is_final()) && !parts.iter().any(chosen)
-    {
-        discard(ports, parts).await;
+    let decided = now.as_ref().is_some_and(|now| !now.parts.is_empty() || now.state.kind().is_final());
+    if decided && !ours.iter().any(chosen) {
+        discard(ports, ours).await;
     }
     Ok(())
 }
 
 /// The planted faults: submissions that no row names.
-async fn place_unchosen(ports: &Ports, batch: &Batch, parts: &[Part]) -> Result<(), StoreError> {
-    for part in parts {
+async fn place_unchosen(ports: &Ports, batch: &Batch, unchosen: &[Part]) -> Result<(), StoreError> {
+    for part in unchosen {
         place::create_row(ports, batch, part, false).await?;
     }
     Ok(())
@@ -63,9 +64,9 @@ async fn place_unchosen(ports: &Ports, batch: &Batch, parts: &[Part]) -> Result<
 
 async fn read(ports: &Ports, batch: &Batch) -> Result<Result<Split, Vec<InputError>>, StoreError> {
     let id = batch.asked.input;
-    let not_found = || vec![input::input_not_found(&id.text())];
+    let not_found = || vec![input::input_not_found(&batch.asked.input_name())];
     let now_ms = ports.clock.now_ms();
-    let readable = |file: &File| file.tenant == batch.tenant && file.is_readable(now_ms);
+    let readable = |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
     let Some(file) = ports.files.get(id).await?.filter(readable) else { return Ok(Err(not_found())) };
     if file.purpose != Purpose::Batch {
         return Ok(Err(vec![input::wrong_purpose(file.purpose.name())]));
@@ -78,7 +79,8 @@ async fn read(ports: &Ports, batch: &Batch) -> Result<Result<Split, Vec<InputErr
             Err(error) => return Err(error),
         };
         if let Err(error) = pass(&mut splitting, stream).await {
-            discard(ports, splitting.parts()).await;
+            let sealed = splitting.into_parts();
+            discard(ports, &sealed).await;
             // It may have been deleted while it was read.
             return if matches!(error, StoreError::NotFound) { Ok(Err(not_found())) } else { Err(error) };
         }
@@ -86,13 +88,14 @@ async fn read(ports: &Ports, batch: &Batch) -> Result<Result<Split, Vec<InputErr
             break;
         }
     }
-    match splitting.finish() {
-        Ok((parts, counted)) => {
+    let (sealed, counted) = splitting.finish();
+    match counted {
+        Ok(counted) => {
             let model = if counted.models.len() == 1 { counted.models.into_keys().next() } else { None };
-            Ok(Ok(Split { parts, lines: counted.size.requests, model }))
+            Ok(Ok(Split { parts: sealed, lines: counted.size.requests, model }))
         }
-        Err((parts, errors)) => {
-            discard(ports, &parts).await;
+        Err(errors) => {
+            discard(ports, &sealed).await;
             Ok(Err(errors))
         }
     }

@@ -106,20 +106,15 @@ impl<'a> Splitting<'a> {
     }
 
     /// The parts that are sealed so far.
-    pub(super) fn parts(&self) -> &[Part] {
-        &self.parts
+    pub(super) fn into_parts(self) -> Vec<Part> {
+        self.parts
     }
 
-    /// All parts and what they hold, or what is wrong with the input and the parts to discard.
-    pub(super) fn finish(self) -> Result<(Vec<Part>, Counted), (Vec<Part>, Vec<InputError>)> {
+    /// All parts, and what they hold or what is wrong with the input: then they are to be discarded.
+    pub(super) fn finish(self) -> (Vec<Part>, Result<Counted, Vec<InputError>>) {
         let Self { checker, parts, too_many, .. } = self;
-        if too_many {
-            return Err((parts, vec![input::too_many_parts(MAX_FIRST_PARTS)]));
-        }
-        match checker.finish() {
-            Ok(counted) => Ok((parts, counted)),
-            Err(errors) => Err((parts, errors)),
-        }
+        let counted = if too_many { Err(vec![input::too_many_parts(MAX_FIRST_PARTS)]) } else { checker.finish() };
+        (parts, counted)
     }
 
     async fn add(&mut self, number: u64, request: &Request) -> Result<(), StoreError> {
@@ -135,7 +130,8 @@ impl<'a> Splitting<'a> {
             self.open.clear();
             return Ok(());
         }
-        let at = match self.open.iter().position(|filling| filling.model == *model) {
+        let open = self.open.iter().position(|filling| filling.model == *model);
+        let at = match open {
             Some(at) => at,
             None if self.open.len() < OPEN => {
                 let Some(filling) = self.begin(model, &lane).await? else { return Ok(()) };

@@ -67,14 +67,14 @@ impl Home<'_> {
         let room = self.part.picked < MAX_PICKED && self.batch.parts.len() < MAX_PARTS;
         let attempts_left = self.part.attempt + 1 < self.timing.max_attempts;
         let reason = match (fate, self.ending) {
-            (Fate::Completed | Fate::Failed | Fate::Named, _) => false,
             (Fate::Passing, Ending::Batch { .. }) => attempts_left,
             // It may still be running, or may have run.
             (Fate::Unanswered, Ending::Batch { forsaken, .. }) => !forsaken && !self.doubtful && attempts_left,
             (Fate::Unanswered | Fate::Passing, Ending::Refused { refusal, .. }) => {
                 refusal.passing || !refusal.lines.is_empty()
             }
-            (Fate::Unanswered | Fate::Passing, Ending::TooLate { .. } | Ending::Withdrawn { .. }) => false,
+            (Fate::Completed | Fate::Failed | Fate::Named, _)
+            | (Fate::Unanswered | Fate::Passing, Ending::TooLate { .. } | Ending::Withdrawn { .. }) => false,
         };
         reason && room && self.goes_on()
     }
