@@ -62,6 +62,10 @@ faults! {
     NeverResend,
     /// A message received often is dropped (rule 14).
     PoisonDropped,
+    /// A write that is unclear counts as written (step 4).
+    UnclearBelieved,
+    /// A claim that is unclear and took effect leaves its line out (step 2).
+    UnclearLeftOut,
     /// A requeued job forgets where its body is (rule 14).
     PointerLost,
     /// Sealing does not compare the submission's version (step 2).

@@ -19,6 +19,7 @@ pub mod pack;
 mod pack_claim;
 mod pack_filling;
 mod pack_resolve;
+mod pack_seal;
 mod pack_source;
 mod settle;
 pub mod status;
@@ -88,6 +89,11 @@ async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError
         return Err(StoreError::Corrupt("a manifest does not match its submission".to_owned()));
     }
     Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// A write of which nobody knows whether it took effect, for who cannot go on without knowing.
+fn unclear() -> StoreError {
+    StoreError::Unavailable("a write is unclear".to_owned())
 }
 
 /// A new submission's id: ascending with time, unguessable.
