@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use offpeak_tests_aws::{Calls, Fact, Function, Grant, Stack, World, action, arn};
 
 use super::upgrade;
-use Function::{FrontDoor, Packer, Poller};
+use Function::{FrontDoor, Operator, Packer, Poller};
 
 /// What is granted and was not called in the run.
 struct Excuse {
@@ -19,7 +19,7 @@ struct Excuse {
     by_chance: bool,
 }
 
-const UNCALLED: [Excuse; 9] = [
+const UNCALLED: [Excuse; 10] = [
     Excuse {
         functions: &Function::ALL,
         actions: &["s3:ListBucket"],
@@ -81,6 +81,13 @@ const UNCALLED: [Excuse; 9] = [
         actions: &["dynamodb:GetItem"],
         resources: &["JobsTable"],
         why: "the row of a lone job whose batch ends at once; those of several come by BatchGetItem",
+        by_chance: true,
+    },
+    Excuse {
+        functions: &[Operator],
+        actions: &["dynamodb:PutItem"],
+        resources: &["ClassesTable"],
+        why: "a class that departed while an audit hid its messages is due again",
         by_chance: true,
     },
 ];
