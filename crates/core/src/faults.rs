@@ -72,6 +72,14 @@ faults! {
     SealUnconditional,
     /// The caller is told before the message is stored (promise 1).
     AcknowledgeEarly,
+    /// The submissions of a batch's parts are created before the batch's row names them (rule 16).
+    PlacedBeforeSplit,
+    /// Who loses the race to split a batch creates its submissions all the same (rule 16).
+    UnchosenPlaced,
+    /// Who loses the race to bring a part home runs its lines again all the same (rule 16).
+    RerunUnchosen,
+    /// What a part says of lines that a later part ran again is merged too (rule 16).
+    RerunsMergedTwice,
 }
 
 #[cfg(feature = "faults")]

@@ -10,7 +10,7 @@ use crate::ids::{JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use crate::lane::Lane;
 use crate::ports::{ObjectWriter, Ports, Receipt, StoreError};
 use crate::submission::manifest::{Entry, Manifest};
-use crate::submission::{Event, Sealed, Size, State, Submission, line};
+use crate::submission::{Event, Origin, Sealed, Size, State, Submission, line};
 
 /// Bytes collected before they are written.
 const BUFFER: usize = 256 * 1024;
@@ -43,6 +43,7 @@ impl Filling {
             state: State::Open { owner, lease_until_ms: now_ms + ports.settings.timing.lease_ms },
             created_ms: now_ms,
             sealed: None,
+            origin: Origin::Jobs,
         };
         ports.submissions.create(&submission).await?;
         let object = ObjectName(format!("sealed/{id}.jsonl"));

@@ -28,9 +28,12 @@ static FIRST: [&Fact; 15] = [
 ];
 
 /// What holds data: its template says Retain of all of these, and of the key that seals.
-const KEPT_RESOURCES: [&str; 9] = [
+const KEPT_RESOURCES: [&str; 12] = [
     "JobsTable",
     "SubmissionsTable",
+    "FilesTable",
+    "UploadsTable",
+    "BatchesTable",
     "ClassesTable",
     "KeysTable",
     "UsageTable",

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use offpeak_api::{Abilities, Auth, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
 use offpeak_core::ports::{Keys, Ports};
 use offpeak_packer::handler::Tick;
 use offpeak_tests_aws::Stop;
@@ -180,6 +180,8 @@ pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Route
         retry_after_s: 60,
         redirect: false,
         max_body_bytes: 6 << 20,
+        max_file_bytes: 6 << 20,
+        batches: BatchRules::default(),
         deadline_ms: 86_400_000,
         relay_allow: Vec::new(),
         look_ms: 1_000,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_sqs::config::Credentials;
-use offpeak_aws::{Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
+use offpeak_aws::{self as aws, Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
 use offpeak_core::class::Rule;
 use offpeak_core::flows::audit::{Report, audit};
 use offpeak_core::ids::CredentialId;
@@ -67,12 +67,17 @@ impl Site {
         let provider = provider();
         Self {
             resources: Resources {
-                jobs_table: tables.table("jobs"),
-                submissions_table: tables.table("submissions"),
-                classes_table: tables.table("classes"),
-                keys_table: tables.table("keys"),
-                usage_table: tables.table("usage"),
-                credentials_table: tables.table("credentials"),
+                tables: aws::Tables {
+                    jobs: tables.table("jobs"),
+                    submissions: tables.table("submissions"),
+                    files: tables.table("files"),
+                    uploads: tables.table("uploads"),
+                    batches: tables.table("batches"),
+                    classes: tables.table("classes"),
+                    keys: tables.table("keys"),
+                    usage: tables.table("usage"),
+                    credentials: tables.table("credentials"),
+                },
                 bucket: tables.bucket().to_owned(),
                 queues: tables.queues(),
                 parameters: "/offpeak/crash/".to_owned(),
@@ -119,6 +124,9 @@ impl Site {
         let ports = Ports {
             jobs: store.jobs(),
             submissions: store.submissions(),
+            files: store.files(),
+            uploads: store.uploads(),
+            batches: store.batches(),
             classes: store.classes(),
             intake: store.intake(),
             objects: store.objects(),
