@@ -107,8 +107,9 @@ pub(crate) fn unsupported<'a>(name: &str, value: &str, supported: impl IntoItera
 /// Checks that a number lies within a range.
 pub(crate) fn within(name: &str, number: u64, range: &RangeInclusive<u64>) -> Result<u64, ApiError> {
     let refuse = |code, what, relation, bound| {
-        let message =
-            format!("Invalid '{name}': integer {what} value. Expected a value {relation} {bound}, but got {number} instead.");
+        let message = format!(
+            "Invalid '{name}': integer {what} value. Expected a value {relation} {bound}, but got {number} instead."
+        );
         Err(ApiError::bad_request(code, None, message).at(name.to_owned()))
     };
     match number {

@@ -200,7 +200,9 @@ fn failed(id: &str, error: UploadError) -> ApiError {
             let message = format!("The part is larger than {most} bytes.");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "part_too_large", message).at("data")
         }
-        UploadError::TooManyParts(most) => invalid("data", format!("The upload has {most} parts, the most there may be.")),
+        UploadError::TooManyParts(most) => {
+            invalid("data", format!("The upload has {most} parts, the most there may be."))
+        }
         UploadError::WrongPart(part) => {
             let part: String = part.chars().take(100).collect();
             invalid("part_ids", format!("'{part}' is no part of the upload, or is named twice."))

@@ -93,7 +93,9 @@ async fn keys_mode_relays_only_what_it_was_told_to_and_never_stored_things() {
     let config = "[auth]\nrelay_allow = [\"/v1/audio/\"]";
     let gateway = Gateway::before_url(upstream.url()).auth("keys").config(config).start().await;
     let http = gateway.http.with_key(gateway.key_of("acme").await);
-    for path in ["/v1/whatever", "/v1/files/file-1/unknown", "/v1/batches/", "/v1/vector_stores", "/v1/responses/resp_1"] {
+    for path in
+        ["/v1/whatever", "/v1/files/file-1/unknown", "/v1/batches/", "/v1/vector_stores", "/v1/responses/resp_1"]
+    {
         assert_eq!(http.get(path).send().await.error(404), "unknown_url", "{path}");
     }
     for path in ["/v1/audio/../files", "/v1/audio/%2e%2e/files"] {

@@ -44,10 +44,7 @@ struct Said {
 }
 
 /// `POST /v1/batches`.
-pub(crate) async fn create(
-    State(gateway): State<Arc<Gateway>>,
-    request: Request,
-) -> Result<Json<BatchView>, ApiError> {
+pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Json<BatchView>, ApiError> {
     let (parts, body) = request.into_parts();
     let caller = authenticate(&gateway, &parts.headers).await?;
     let key = headers::idempotency_key(&parts.headers)?;
@@ -113,8 +110,8 @@ fn read(mut fields: Fields, rules: &BatchRules, has_input: bool) -> Result<Said,
         return Err(missing("input_file_id"));
     }
     let path = fields.text("endpoint")?;
-    let endpoint = Endpoint::from_path(&path)
-        .ok_or_else(|| unsupported("endpoint", &path, Endpoint::ALL.map(Endpoint::path)))?;
+    let endpoint =
+        Endpoint::from_path(&path).ok_or_else(|| unsupported("endpoint", &path, Endpoint::ALL.map(Endpoint::path)))?;
     let window = fields.text("completion_window")?;
     let window_ms = window_ms(&window, rules)?;
     let metadata = fields.object("metadata")?.map(notes).transpose()?;

@@ -23,7 +23,8 @@ const FILENAME: &str = "requests.jsonl";
 pub(super) fn lines(fields: &mut Fields) -> Result<Option<Bytes>, ApiError> {
     let Some(raw) = fields.raw("requests") else { return Ok(None) };
     if raw.get().len() > MAX_BYTES {
-        let message = format!("'requests' is larger than {MAX_BYTES} bytes; store a file and name it in 'input_file_id'.");
+        let message =
+            format!("'requests' is larger than {MAX_BYTES} bytes; store a file and name it in 'input_file_id'.");
         return Err(ApiError::bad_request("request_too_large", Some("requests"), message));
     }
     let requests: Vec<&RawValue> =

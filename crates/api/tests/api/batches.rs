@@ -226,14 +226,14 @@ async fn batches_are_listed_newest_first() {
         tokio::time::advance(Duration::from_millis(5)).await;
     }
     let page = async |query: &str| door.get(&format!("{BATCHES}{query}")).await.ok();
-    let ids = |page: &Value| page["data"].as_array().unwrap().iter().map(|batch| batch["id"].clone()).collect::<Vec<_>>();
+    let ids =
+        |page: &Value| page["data"].as_array().unwrap().iter().map(|batch| batch["id"].clone()).collect::<Vec<_>>();
     let first = page("").await;
     assert_eq!((ids(&first), &first["has_more"]), (newest_first[..20].to_vec(), &json!(true)));
     assert_eq!(first["last_id"], newest_first[19]);
     let rest = page(&format!("?limit=100&after={}", newest_first[19].as_str().unwrap())).await;
     assert_eq!((ids(&rest), &rest["has_more"]), (newest_first[20..].to_vec(), &json!(false)));
-    for (limit, code) in
-        [("0", "integer_below_min_value"), ("101", "integer_above_max_value"), ("ten", "invalid_type")]
+    for (limit, code) in [("0", "integer_below_min_value"), ("101", "integer_above_max_value"), ("ten", "invalid_type")]
     {
         assert_eq!(door.get(&format!("{BATCHES}?limit={limit}")).await.error(400).2, json!(code));
     }

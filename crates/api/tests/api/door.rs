@@ -10,7 +10,9 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router};
+use offpeak_api::{
+    Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router,
+};
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, Event, Transition, Usage, When};

@@ -159,8 +159,7 @@ async fn what_expires_lies_apart_however_late_it_is_known() {
     let door = Door::new(rules());
     let file = |form: Form| form.file("file", "a.jsonl", LINE);
     let with = |purpose: &'static str| move |form: Form| form.field("purpose", purpose);
-    let expiry =
-        |form: Form| form.field("expires_after[anchor]", "created_at").field("expires_after[seconds]", "3600");
+    let expiry = |form: Form| form.field("expires_after[anchor]", "created_at").field("expires_after[seconds]", "3600");
     for (form, want) in [
         (file(with("batch")(Form::default())), "files/expiring/"),
         (with("batch")(file(Form::default())), "files/expiring/"),

@@ -13,7 +13,8 @@ use crate::door::{Door, Got};
 pub(crate) const BOUNDARY: &str = "offpeak-boundary";
 
 /// What is sent as a batch's input where nothing depends on it.
-pub(crate) const LINE: &str = r#"{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[]}}"#;
+pub(crate) const LINE: &str =
+    r#"{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[]}}"#;
 
 /// A form that is being written.
 #[derive(Clone, Default)]

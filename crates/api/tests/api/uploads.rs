@@ -112,7 +112,10 @@ async fn parts_and_completions_at_once_lose_nothing_and_make_one_file() {
     let done = join_all((0..5).map(|_| complete(&door, &upload, &order))).await;
     let files: Vec<Value> = done.iter().map(|got| got.ok()["file"].clone()).collect();
     assert!(files.iter().all(|file| *file == files[0]), "{files:?}");
-    assert_eq!(door.get(&format!("/v1/files/{}/content", files[0]["id"].as_str().unwrap())).await.text(), lines.concat());
+    assert_eq!(
+        door.get(&format!("/v1/files/{}/content", files[0]["id"].as_str().unwrap())).await.text(),
+        lines.concat()
+    );
     assert_eq!((door.fakes.files.snapshot().len(), door.fakes.objects.names().len()), (1, 1));
 }
 
@@ -137,7 +140,8 @@ async fn a_cancelled_or_expired_upload_takes_nothing_more() {
     let (cancelled, expired) = (begin(&door, 4).await, begin(&door, 4).await);
     let ids = [part(&door, &cancelled, "{}\n\n").await, part(&door, &expired, "{}\n\n").await];
     for _ in 0..2 {
-        let got = door.send(http::Request::post(format!("{cancelled}/cancel")).body(axum::body::Body::empty()).unwrap());
+        let got =
+            door.send(http::Request::post(format!("{cancelled}/cancel")).body(axum::body::Body::empty()).unwrap());
         assert_eq!(got.await.ok()["status"], "cancelled");
     }
     tokio::time::advance(Duration::from_secs(3_600)).await;

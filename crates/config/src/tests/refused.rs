@@ -16,7 +16,10 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "[server]\nmax_body_bytes = -1",
         "offpeak.toml:2: max_body_bytes: expected a whole number, not negative, found integer",
     ),
-    ("[server]\nport = 1", "offpeak.toml:2: unknown key `port` in [server]; allowed: listen, data_dir, max_body_bytes, max_file_bytes"),
+    (
+        "[server]\nport = 1",
+        "offpeak.toml:2: unknown key `port` in [server]; allowed: listen, data_dir, max_body_bytes, max_file_bytes",
+    ),
     ("[[server]]\nlisten = '127.0.0.1:1'", "offpeak.toml:1: `server` is written once, as a table [server]"),
     (
         "[auth]\nmode = 'none'",

@@ -177,12 +177,7 @@ pub(super) fn created_ms(id: NativeFileId) -> u64 {
 }
 
 /// Copies content to where it belongs: whether it expires was not known when it began to come.
-async fn relocate(
-    ports: &Ports,
-    from: &ObjectName,
-    id: NativeFileId,
-    expires: bool,
-) -> Result<ObjectName, StoreError> {
+async fn relocate(ports: &Ports, from: &ObjectName, id: NativeFileId, expires: bool) -> Result<ObjectName, StoreError> {
     let name = object_name(&id.text(), expires);
     let (_, mut pieces) = ports.objects.stream(from).await?;
     let mut writer = ports.objects.create(&name).await?;

@@ -66,7 +66,8 @@ async fn read(ports: &Ports, batch: &Batch) -> Result<Result<Split, Vec<InputErr
     let id = batch.asked.input;
     let not_found = || vec![input::input_not_found(&batch.asked.input_name())];
     let now_ms = ports.clock.now_ms();
-    let readable = |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
+    let readable =
+        |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
     let Some(file) = ports.files.get(id).await?.filter(readable) else { return Ok(Err(not_found())) };
     if file.purpose != Purpose::Batch {
         return Ok(Err(vec![input::wrong_purpose(file.purpose.name())]));
