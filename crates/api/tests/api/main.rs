@@ -4,3 +4,4 @@ mod door;
 mod large_answers;
 mod relayed;
 mod streams;
+mod waits;

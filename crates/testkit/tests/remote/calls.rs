@@ -17,7 +17,7 @@ use crate::meter::{Count, distant};
 
 const JOBS: usize = 1_000;
 
-fn asked(n: usize, now_ms: u64) -> Asked {
+pub(crate) fn asked(n: usize, now_ms: u64) -> Asked {
     let body = format!("{{\"q\":\"{n}\"}}");
     let bytes = body.len() as u64 + 200;
     Asked {

@@ -2,4 +2,5 @@
 
 mod calls;
 mod drain;
+mod joins;
 mod meter;
