@@ -33,7 +33,9 @@ pub(super) struct Run {
     pub(super) first: Calls,
     /// Every result read so again.
     pub(super) again: Calls,
-    /// Every request repeated as SDKs do.
+    /// Every request repeated after its answer was given already, as SDKs do where it was lost.
+    pub(super) lost: Calls,
+    /// Every request repeated once its answer is there, as SDKs do: each is marked as handed out.
     pub(super) retries: Calls,
     /// What all callers of `again` were sent, bytes.
     pub(super) answer_bytes: u64,
@@ -56,9 +58,10 @@ pub(super) async fn run(world: &World) -> Run {
     let (idle, ()) = caller.part(async |caller| caller.tick().await).await;
     let (first, _) = caller.read(200).await;
     let (again, answer_bytes) = caller.read(200).await;
-    let retries = caller.repeat(200).await;
+    let lost = caller.repeat(200).await;
     let early_retries = caller.repeat_early().await;
-    Run { accept, early, early_retries, few, many, idle, first, again, retries, answer_bytes }
+    let retries = caller.repeat(200).await;
+    Run { accept, early, early_retries, few, many, idle, first, again, lost, retries, answer_bytes }
 }
 
 impl Caller<'_> {
@@ -80,7 +83,7 @@ impl Caller<'_> {
         self.work().await
     }
 
-    /// Twice, of jobs that are told so for the first time.
+    /// Twice, of jobs that are told so for the first time; their answers are there afterwards.
     async fn repeat_early(&mut self) -> [Calls; 2] {
         self.accept_all(JOBS).await;
         let calls = [self.repeat(503).await, self.repeat(503).await];
