@@ -144,6 +144,7 @@ impl Namespace {
             state: State::Open { owner: self.request_id(), lease_until_ms: CREATED_MS + 60_000 },
             created_ms: CREATED_MS,
             sealed: None,
+            busy_until_ms: 0,
         }
     }
 

@@ -115,17 +115,16 @@ async fn keyed(
     }
     // A repeated call mostly finds its row: a read costs a fifth of a create that is refused.
     let known = if call.is_repeated() { ports.jobs.get(&[id]).await?.pop().flatten() } else { None };
-    let before = match known {
-        Some(before) => before,
-        None => {
-            let job = row(ports, asked, id, 0);
-            match create(ports, &job).await? {
-                Created::New => {
-                    send(ports, asked, &job).await?;
-                    return Ok(Accepted { job, joined: false, again: false });
-                }
-                Created::Exists(before) => *before,
+    let before = if let Some(before) = known {
+        before
+    } else {
+        let job = row(ports, asked, id, 0);
+        match create(ports, &job).await? {
+            Created::New => {
+                send(ports, asked, &job).await?;
+                return Ok(Accepted { job, joined: false, again: false });
             }
+            Created::Exists(before) => *before,
         }
     };
     if before.request.body_sha256 != asked.body_sha256 || before.lane.endpoint != asked.lane.endpoint {

@@ -60,12 +60,7 @@ pub(super) async fn find(ports: &Ports, asked: &Asked, call: &Call) -> Result<Op
 
 /// Joins a job whose row was just read: an overdue one expires, and one that waits may need its message again. `None`
 /// if the row went meanwhile.
-pub(super) async fn join(
-    ports: &Ports,
-    asked: &Asked,
-    job: Job,
-    again: bool,
-) -> Result<Option<Accepted>, StoreError> {
+pub(super) async fn join(ports: &Ports, asked: &Asked, job: Job, again: bool) -> Result<Option<Accepted>, StoreError> {
     let Some(job) = met(ports, job).await? else { return Ok(None) };
     resend(ports, asked, &job).await?;
     Ok(Some(Accepted { job, joined: true, again }))

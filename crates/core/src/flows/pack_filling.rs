@@ -43,6 +43,7 @@ impl Filling {
             state: State::Open { owner, lease_until_ms: now_ms + ports.settings.timing.lease_ms },
             created_ms: now_ms,
             sealed: None,
+            busy_until_ms: 0,
         };
         ports.submissions.create(&submission).await?;
         let object = ObjectName(format!("sealed/{id}.jsonl"));

@@ -30,6 +30,15 @@ pub struct Submission {
     pub created_ms: u64,
     /// What was sealed; none while it is open, and for ever if it was abandoned.
     pub sealed: Option<Sealed>,
+    /// Until when whoever transfers its file, or settles its jobs, asks the others to leave it alone, Unix milliseconds;
+    /// 0, nobody does. It saves work that would be done twice; nothing else relies on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub busy_until_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What sealing fixed for ever.
@@ -48,7 +57,7 @@ pub struct Sealed {
 }
 
 impl Submission {
-    /// The row after an event, its version unchanged: the store raises it.
+    /// The row after an event, and nobody busy with it; its version unchanged: the store raises it.
     ///
     /// # Errors
     /// [`IllegalTransition`] where the state does not allow the event.
@@ -69,6 +78,6 @@ impl Submission {
             | Event::Collected { .. } => self.sealed.clone(),
         };
         let state = next(&self.state, event)?;
-        Ok(Self { state, sealed, ..self.clone() })
+        Ok(Self { state, sealed, busy_until_ms: 0, ..self.clone() })
     }
 }

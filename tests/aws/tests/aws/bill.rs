@@ -39,20 +39,15 @@ async fn bill() {
     let alone = world.quiet().await;
     let run = run(world).await;
     drop(alone);
-    let but = async |title: &str, calls: &Calls, but: &[Meter]| {
-        let lines = door(world, calls, &PICK_UP, but).await;
-        Statement { title: format!("A million {title}"), lines }
-    };
-    let calls = async |title: &str, calls: &Calls| but(title, calls, &[]).await;
     let marks = [Meter::WriteUnit];
     let bills = [
         jobs(world, &run).await,
-        but("results read by their jobs' ids, but for their marks", &run.first, &marks).await,
-        calls("results asked for too early, by their jobs' ids", &run.early).await,
-        but("answers to repeated calls, but for their marks", &run.retries, &marks).await,
-        calls("answers given again to repeated calls", &run.lost).await,
-        calls("calls repeated too early for the first time", &run.early_retries[0]).await,
-        calls("calls repeated too early again", &run.early_retries[1]).await,
+        picked_up(world, "results read by their jobs' ids, but for their marks", &run.first, &marks).await,
+        picked_up(world, "results asked for too early, by their jobs' ids", &run.early, &[]).await,
+        picked_up(world, "answers to repeated calls, but for their marks", &run.retries, &marks).await,
+        picked_up(world, "answers given again to repeated calls", &run.lost, &[]).await,
+        picked_up(world, "calls repeated too early for the first time", &run.early_retries[0], &[]).await,
+        picked_up(world, "calls repeated too early again", &run.early_retries[1], &[]).await,
         others(world, &run).await,
         month(world, &run).await,
     ];
@@ -60,10 +55,14 @@ async fn bill() {
         println!("{statement}");
     }
     meets_the_aims(&bills);
+    answers_are_marked_once(&run);
+    rows_are_small(world).await;
+}
+
+fn answers_are_marked_once(run: &Run) {
     let marks = |calls| Usage::of_function(calls, Function::FrontDoor).units(Meter::WriteUnit);
     let marks = [&run.first, &run.again, &run.lost, &run.retries].map(marks);
-    assert_eq!(marks, [u128::from(JOBS), 0, 0, u128::from(JOBS)], "an answer is marked once");
-    rows_are_small(world).await;
+    assert_eq!(marks, [u128::from(JOBS), 0, 0, u128::from(JOBS)]);
 }
 
 fn meets_the_aims(bills: &[Statement; 9]) {
@@ -123,6 +122,11 @@ async fn door(world: &World, calls: &Calls, billed: &Billed, but: &[Meter]) -> V
     let used = million(&Usage::of_function(&calls, Function::FrontDoor));
     lines.extend(services(Function::FrontDoor, &used.clone().less(&used.only(but))));
     lines
+}
+
+/// A million short calls of the door, but for what some meters count.
+async fn picked_up(world: &World, what: &str, calls: &Calls, but: &[Meter]) -> Statement {
+    Statement { title: format!("A million {what}"), lines: door(world, calls, &PICK_UP, but).await }
 }
 
 /// A line for each kind of thing that a million jobs or calls used.

@@ -90,10 +90,13 @@ async fn kept() {
 }
 
 async fn is_listed(world: &World, http: &Http) {
-    let later = http.post(CHAT, &chat("listed")).header("prefer", "respond-async").send().await;
+    let ask = async |text: &str| http.post(CHAT, &chat(text)).header("prefer", "respond-async").send().await;
+    let (earlier, later) = (ask("listed").await, ask("listed first").await);
     let listed = http.json("/v1/jobs").await;
-    assert_eq!(listed["data"][0]["id"], later.job(), "{listed}");
-    world.tick_until_done(http, later.job()).await;
+    assert_eq!((&listed["data"][0]["id"], &listed["data"][1]["id"]), (&json!(later.job()), &json!(earlier.job())));
+    for job in [earlier.job(), later.job()] {
+        world.tick_until_done(http, job).await;
+    }
 }
 
 async fn passed_through() {
