@@ -32,6 +32,8 @@ faults! {
     NoteForgotten,
     /// A refused or failed submission ends without collecting (rule 6).
     FailedLeft,
+    /// A transfer that somebody is busy with is begun again (step 3).
+    TransferRepeated,
     /// A download is believed without comparing its counts (rule 7).
     TruncatedBelieved,
     /// A second collector replaces the chosen results (rule 7).

@@ -45,11 +45,18 @@ pub async fn hand_out(ports: &Ports, job: JobId, keyed: bool, call: &Call) -> Re
 /// # Errors
 /// [`StoreError`].
 pub async fn look(ports: &Ports, id: JobId) -> Result<Option<Job>, StoreError> {
-    let Some(mut job) = ports.jobs.get(&[id]).await?.into_iter().next().flatten() else { return Ok(None) };
+    match ports.jobs.get(&[id]).await?.into_iter().next().flatten() {
+        Some(job) => met(ports, job).await,
+        None => Ok(None),
+    }
+}
+
+/// The same of a row that was just read; `None` if it went meanwhile.
+pub(super) async fn met(ports: &Ports, mut job: Job) -> Result<Option<Job>, StoreError> {
     let now_ms = ports.clock.now_ms();
     if job.state == State::Queued
         && now_ms > job.deadline_ms
-        && let Ok(expire) = Transition::new(id, job.as_is(), Event::Expire, now_ms)
+        && let Ok(expire) = Transition::new(job.id, job.as_is(), Event::Expire, now_ms)
     {
         match ports.jobs.apply(vec![expire.clone()]).await?.pop() {
             Some(Written::Yes) => expire.apply(&mut job),

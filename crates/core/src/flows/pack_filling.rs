@@ -44,6 +44,7 @@ impl Filling {
             created_ms: now_ms,
             sealed: None,
             origin: Origin::Jobs,
+            busy_until_ms: 0,
         };
         ports.submissions.create(&submission).await?;
         let object = ObjectName(format!("sealed/{id}.jsonl"));

@@ -35,7 +35,9 @@ pub(super) struct Run {
     pub(super) first: Calls,
     /// Every result read so again.
     pub(super) again: Calls,
-    /// Every request repeated as SDKs do.
+    /// Every request repeated after its answer was given already, as SDKs do where it was lost.
+    pub(super) lost: Calls,
+    /// Every request repeated once its answer is there, as SDKs do: each is marked as handed out.
     pub(super) retries: Calls,
     /// What all callers of `again` were sent, bytes.
     pub(super) answer_bytes: u64,
@@ -59,13 +61,14 @@ pub(super) async fn run(world: &World) -> Run {
     let (idle, _) = caller.part(async |caller| caller.world.tick().await).await;
     let (first, _) = caller.read(200).await;
     let (again, answer_bytes) = caller.read(200).await;
-    let retries = caller.repeat(200).await;
+    let lost = caller.repeat(200).await;
     let early_retries = caller.repeat_early().await;
+    let retries = caller.repeat(200).await;
     let log = caller.log(began_ms, &first).await;
-    let [accept, early, few, many, idle, first, again, retries] =
-        [accept, early, few, many, idle, first, again, retries].map(|span| log.within(&span));
+    let [accept, early, few, many, idle, first, again, lost, retries] =
+        [accept, early, few, many, idle, first, again, lost, retries].map(|span| log.within(&span));
     let early_retries = early_retries.map(|span| log.within(&span));
-    Run { accept, early, early_retries, few, many, idle, first, again, retries, answer_bytes }
+    Run { accept, early, early_retries, few, many, idle, first, again, lost, retries, answer_bytes }
 }
 
 impl Caller<'_> {
@@ -100,7 +103,7 @@ impl Caller<'_> {
         self.work().await
     }
 
-    /// Twice, of jobs that are told so for the first time.
+    /// Twice, of jobs that are told so for the first time; their answers are there afterwards.
     async fn repeat_early(&mut self) -> [Range<u64>; 2] {
         self.accept_all(JOBS).await;
         let spans = [self.repeat(503).await, self.repeat(503).await];

@@ -186,6 +186,7 @@ fn settings() -> Settings {
         create_grace_ms: 300,
         absent_gap_ms: 100,
         poll_interval_ms: 50,
+        transfer_ms: 1_000,
         ..Timing::default()
     };
     let rule = Rule::Window { window_ms: 1, max_jobs: None };
