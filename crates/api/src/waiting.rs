@@ -107,13 +107,17 @@ impl Brief {
     }
 }
 
-/// Waits for a job's end. `look_first`: it may have ended before this call listened.
+/// Waits for the end of a job whose row was just read, and had not ended. `look_first`: it may have ended since, before
+/// this call listened. Without time to wait there is no second look.
 pub(crate) async fn wait_for(
     gateway: &Gateway,
     job: JobId,
     until_ms: u64,
     look_first: bool,
 ) -> Result<Waited, StoreError> {
+    if until_ms <= gateway.ports.clock.now_ms() {
+        return Ok(Waited::Pending);
+    }
     let mut ear = gateway.waiters.listen(job);
     let mut look_now = look_first;
     loop {
@@ -195,6 +199,7 @@ pub(crate) fn pending(gateway: &Gateway, job: JobId) -> ApiError {
 /// The result of a job that is known by its id, held for one leg.
 pub(crate) async fn held_result(gateway: &Gateway, job: Job, wait: Wait, hop: u32) -> Result<Response, ApiError> {
     let brief = Brief::of(&job);
+    let handed = job.joins.handed.is_some();
     let waited = if job.state.is_final() {
         Waited::Ended(job.state, None)
     } else {
@@ -203,7 +208,9 @@ pub(crate) async fn held_result(gateway: &Gateway, job: Job, wait: Wait, hop: u3
     };
     match waited {
         Waited::Ended(state, body) => {
-            jobs::picked_up(gateway, &brief).await;
+            if !handed {
+                jobs::picked_up(gateway, &brief).await;
+            }
             Ok(answer::respond(gateway, &brief, &state, body).await)
         }
         Waited::Pending if gateway.rules.redirect && (1..HOPS).contains(&hop) => Ok(see_other(brief.id, hop + 1)),

@@ -1,6 +1,5 @@
 //! The rows of submissions: each one document, in the index `open` while something is owed. A `ttl` once it is settled.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -10,7 +9,7 @@ use offpeak_core::ports::{self, Clock, StoreError, SubmissionWalk};
 use offpeak_core::submission::Submission;
 
 use crate::clock::SystemClock;
-use crate::dynamo::{Documents, EXPIRY, FIRST, Item, ceil_s, now_s, number, owe};
+use crate::dynamo::{Documents, EXPIRY, FIRST, ID, Item, bytes, ceil_s, now_s, number, owe};
 use crate::error::Fault;
 
 /// How long a settled row outlives the retention: a job that names it may run to its deadline of 13 days, and its row
@@ -41,27 +40,25 @@ impl Submissions {
         Ok(item)
     }
 
+    /// Up to `limit` rows in the table's order, after the row `after`; none only at the end.
     async fn walk(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, Fault> {
         let now_s = now_s();
-        let mut lowest: BTreeMap<SubmissionId, Submission> = BTreeMap::new();
-        let mut place = None;
-        loop {
-            let request = self.rows.client.scan().table_name(&self.rows.table).consistent_read(true);
-            let request = request.set_exclusive_start_key(place);
+        let mut rows = Vec::new();
+        let mut after = after.map(|id| Item::from([(ID.to_owned(), bytes(&id.0))]));
+        while rows.len() < limit {
+            let left = i32::try_from(limit - rows.len()).unwrap_or(i32::MAX);
+            let request = self.rows.client.scan().table_name(&self.rows.table).consistent_read(true).limit(left);
+            let request = request.set_exclusive_start_key(after);
             let reply = request.send().await.map_err(|error| Fault::call("Scan", &error))?;
             for item in reply.items.unwrap_or_default() {
-                let row: Option<Submission> = self.rows.read(item, now_s)?;
-                let row = row.filter(|row| after.is_none_or(|after| row.id > after));
-                lowest.extend(row.map(|row| (row.id, row)));
-                if lowest.len() > limit {
-                    lowest.pop_last();
-                }
+                rows.extend(self.rows.read::<Submission>(item, now_s)?);
             }
-            place = reply.last_evaluated_key;
-            if place.is_none() {
-                return Ok(lowest.into_values().collect());
+            after = reply.last_evaluated_key;
+            if after.is_none() {
+                break;
             }
         }
+        Ok(rows)
     }
 }
 
@@ -87,8 +84,8 @@ impl ports::Submissions for Submissions {
     }
 }
 
-/// Every call reads the whole table, since it is not in the order of its ids: one with a high limit is as dear as one
-/// with a low one. Only the operator's function, which a person starts, may call it.
+/// In the table's own order, which is that of hashed ids: a page goes on where the one before it ended, so that all of
+/// them read the table once. Only the operator's function, which a person starts, may call it.
 #[async_trait]
 impl SubmissionWalk for Submissions {
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
@@ -99,5 +96,34 @@ impl SubmissionWalk for Submissions {
 impl fmt::Debug for Submissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submissions").field("table", &self.rows.table).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use offpeak_testkit::samples::Namespace;
+    use serde_json::json;
+
+    use super::*;
+    use crate::dynamo::{Script, wire};
+
+    #[tokio::test]
+    async fn a_walk_reads_each_row_once_and_goes_on_where_its_caller_is() {
+        let names = Namespace::fresh();
+        let rows = [names.submission(), names.submission(), names.submission()];
+        let writer = Submissions::new(Script::new(&[]).client(), "submissions".to_owned(), 0);
+        let item = |row: &Submission| wire(&writer.item(row, row.version).unwrap());
+        let key = |row: &Submission| wire(&Item::from([(ID.to_owned(), bytes(&row.id.0))]));
+        // The table's order is not that of the ids, and a page may end before it is full.
+        let first = json!({"Items": [item(&rows[2])], "LastEvaluatedKey": key(&rows[2])}).to_string();
+        let second = json!({"Items": [item(&rows[0])], "LastEvaluatedKey": key(&rows[0])}).to_string();
+        let last = json!({"Items": [item(&rows[1])]}).to_string();
+        let script = Script::new(&[(200, &first), (200, &second), (200, &last)]);
+        let submissions = Submissions::new(script.client(), "submissions".to_owned(), 0);
+        assert_eq!(submissions.scan(None, 2).await.unwrap(), [rows[2].clone(), rows[0].clone()]);
+        assert_eq!(submissions.scan(Some(rows[0].id), 2).await.unwrap(), [rows[1].clone()]);
+        let asked: Vec<_> =
+            script.requests().iter().map(|one| (one["ExclusiveStartKey"].clone(), one["Limit"].clone())).collect();
+        assert_eq!(asked, [(json!(null), json!(2)), (key(&rows[2]), json!(1)), (key(&rows[0]), json!(2))]);
     }
 }

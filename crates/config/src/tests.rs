@@ -161,6 +161,7 @@ fn timing_follows_the_provider() {
     let one = config.timing_of(&config.providers[0]);
     assert_eq!((one.poll_interval_ms, one.create_timeout_ms, one.create_grace_ms), (3_600_000, 1_000, 2_000));
     assert_eq!((one.absent_gap_ms, one.max_attempts, one.tick_ms), (2_000, 7, 1_000));
+    assert_eq!(one.poll_tick_ms, 0, "the local poller remembers");
     let all = config.timing();
     assert_eq!((all.poll_interval_ms, all.create_timeout_ms, all.create_grace_ms), (30_000, 60_000, 300_000));
 }

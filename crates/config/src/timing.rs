@@ -79,7 +79,15 @@ impl Config {
     }
 }
 
-/// What the functions go by: schedules start them every minute, and each may run for 900 s.
+/// What the functions go by: schedules start them every minute, and each may run for 900 s. The poller's ticks are those
+/// of the clock, and no tick knows of another.
 fn on_lambda() -> Timing {
-    Timing { tick_ms: 60_000, visibility_ms: 900_000, receive_wait_ms: 1_000, lease_ms: 120_000, ..Timing::default() }
+    Timing {
+        tick_ms: 60_000,
+        visibility_ms: 900_000,
+        receive_wait_ms: 1_000,
+        lease_ms: 120_000,
+        poll_tick_ms: 60_000,
+        ..Timing::default()
+    }
 }

@@ -32,6 +32,8 @@ faults! {
     NoteForgotten,
     /// A refused or failed submission ends without collecting (rule 6).
     FailedLeft,
+    /// A transfer that somebody is busy with is begun again (step 3).
+    TransferRepeated,
     /// A download is believed without comparing its counts (rule 7).
     TruncatedBelieved,
     /// A second collector replaces the chosen results (rule 7).
@@ -62,6 +64,10 @@ faults! {
     NeverResend,
     /// A message received often is dropped (rule 14).
     PoisonDropped,
+    /// A write that is unclear counts as written (step 4).
+    UnclearBelieved,
+    /// A claim that is unclear and took effect leaves its line out (step 2).
+    UnclearLeftOut,
     /// A requeued job forgets where its body is (rule 14).
     PointerLost,
     /// Sealing does not compare the submission's version (step 2).

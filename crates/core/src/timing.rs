@@ -1,5 +1,7 @@
 //! The durations and limits by which flows decide, in one place.
 
+use crate::submission::Size;
+
 /// Every duration in milliseconds.
 #[derive(Debug, Clone)]
 pub struct Timing {
@@ -20,6 +22,9 @@ pub struct Timing {
     pub absent_gap_ms: u64,
     /// Between two polls of one batch. Default 30 s.
     pub poll_interval_ms: u64,
+    /// Where each tick forgets when a batch was polled: how far ticks are apart. 0, the default, where whoever polls
+    /// remembers.
+    pub poll_tick_ms: u64,
     /// The provider's completion window. 24 h at OpenAI (Batch guide, read 2026-11-20).
     pub window_ms: u64,
     /// Past its window by this much a batch is cancelled; past it once more it is given up. Default 1 h.
@@ -31,6 +36,15 @@ pub struct Timing {
     pub max_attempts: u32,
     /// Downloads whose counts disagree are tried this often before what is there is taken. Default 10.
     pub max_downloads: u32,
+    /// How long the smallest upload, download or settling may take before another begins the same again. Default 60 s.
+    pub transfer_ms: u64,
+}
+
+impl Timing {
+    /// The same of a submission of that size: a second more for each MiB, and for 250 lines, each a write.
+    pub const fn transfer_ms_of(&self, size: &Size) -> u64 {
+        self.transfer_ms.saturating_add(size.bytes / 1_024).saturating_add(size.requests.saturating_mul(4))
+    }
 }
 
 impl Default for Timing {
@@ -44,11 +58,13 @@ impl Default for Timing {
             create_grace_ms: 300_000,
             absent_gap_ms: 30_000,
             poll_interval_ms: 30_000,
+            poll_tick_ms: 0,
             window_ms: 86_400_000,
             margin_ms: 3_600_000,
             longest_try_ms: 720_000,
             max_attempts: 3,
             max_downloads: 10,
+            transfer_ms: 60_000,
         }
     }
 }

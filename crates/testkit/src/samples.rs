@@ -147,6 +147,7 @@ impl Namespace {
             created_ms: CREATED_MS,
             sealed: None,
             origin: Origin::Jobs,
+            busy_until_ms: 0,
         }
     }
 

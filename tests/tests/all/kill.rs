@@ -173,6 +173,7 @@ async fn claim(gateway: &Gateway, job: &str) {
         created_ms: now_ms,
         sealed: None,
         origin: Origin::Jobs,
+        busy_until_ms: 0,
     };
     store.submissions().create(&submission).await.unwrap();
     let claim = Transition::new(job.id, job.as_is(), Event::Claim(submission.id), now_ms).unwrap();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -17,7 +18,9 @@ use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, Event, Transition, Usage, When};
 use offpeak_core::ports::{Jobs as _, KeyRecord, Keys as _, Objects as _, Ports, Settings, Share, Written};
+use offpeak_testkit::chaos::{Gate, Lost, behind};
 use offpeak_testkit::fakes::{Fakes, TokioClock};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt;
@@ -30,6 +33,23 @@ pub(crate) struct Door {
     pub(crate) fakes: Fakes,
     pub(crate) ports: Ports,
     app: Router,
+    calls: Calls,
+}
+
+/// How often each port was called.
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<BTreeMap<&'static str, usize>>>);
+
+#[async_trait]
+impl Gate for Calls {
+    async fn before(&self, what: &'static str) -> Result<(), Lost> {
+        *self.0.lock().entry(what).or_default() += 1;
+        Ok(())
+    }
+
+    async fn after(&self, _: &'static str) -> Result<(), Lost> {
+        Ok(())
+    }
 }
 
 /// What came back, read to its end.
@@ -93,7 +113,10 @@ impl Door {
         let rule = Rule::Window { window_ms: 60_000, max_jobs: None };
         let settings = Settings { classes: BTreeMap::from([("soon".to_owned(), rule)]), ..Settings::default() };
         let waiters = Arc::new(Waiters::default());
-        let ports = Ports { wake: Arc::<Waiters>::clone(&waiters), ..fakes.ports(BTreeMap::new(), settings) };
+        let calls = Calls::default();
+        let gate: Arc<dyn Gate> = Arc::new(calls.clone());
+        let ports = behind(&fakes.ports(BTreeMap::new(), settings), &gate);
+        let ports = Ports { wake: Arc::<Waiters>::clone(&waiters), ..ports };
         let route = |model: &str, upstream_model: Option<&str>| Route {
             model: Pattern::new(model),
             provider: "openai".to_owned(),
@@ -110,7 +133,12 @@ impl Door {
         };
         let auth = (auth, Arc::new(fakes.keys.clone()) as Arc<_>);
         let app = router(Arc::new(Gateway::new(ports.clone(), waiters, auth, routes, rules, abilities)));
-        Self { fakes, ports, app }
+        Self { fakes, ports, app, calls }
+    }
+
+    /// What was called since the last time, by its name, as often as it was.
+    pub(crate) fn called(&self) -> Vec<(&'static str, usize)> {
+        std::mem::take(&mut *self.calls.0.lock()).into_iter().collect()
     }
 
     pub(crate) async fn send(&self, request: Request) -> Got {

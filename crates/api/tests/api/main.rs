@@ -10,3 +10,4 @@ mod relayed;
 mod stored;
 mod streams;
 mod uploads;
+mod waits;

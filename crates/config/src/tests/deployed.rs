@@ -192,6 +192,7 @@ fn timing_is_that_of_schedules() {
         assert_eq!((timing.tick_ms, timing.visibility_ms, timing.receive_wait_ms), (60_000, 900_000, 1_000));
         assert_eq!((timing.lease_ms, timing.poll_interval_ms, timing.max_attempts), (120_000, 60_000, 7));
         assert_eq!((timing.create_timeout_ms, timing.create_grace_ms), (60_000, 300_000));
+        assert_eq!(timing.poll_tick_ms, 60_000, "no tick knows of another");
     }
     assert_eq!(settings.classes.len(), 2);
 }

@@ -5,7 +5,7 @@
 
 use secrecy::SecretString;
 
-use super::{collect, create, take};
+use super::{collect, create, hold, take};
 use crate::faults::{Fault, planted};
 use crate::ids::{FileId, SubmissionId};
 use crate::ports::{Backend, BackendError, BatchPhase, BatchReport, Ports, StoreError, Upload};
@@ -64,8 +64,7 @@ pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreE
                 take(ports, &row, Event::End(Ending::Withdrawn { input })).await?;
                 continue;
             }
-            Step::BeginUpload
-            | Step::Upload
+            Step::Upload
             | Step::BeginCreate(_)
             | Step::Find { .. }
             | Step::Poll(_)
@@ -99,14 +98,13 @@ impl Advancing<'_> {
 
     async fn take_step(&self, next: Step) -> Result<Then, StoreError> {
         match next {
-            Step::BeginUpload => self.take(Event::Upload).await,
-            Step::Upload => self.upload().await,
+            Step::Upload => self.begin_upload().await,
             Step::BeginCreate(file) => create::begin(self, file, None).await,
             Step::Find { creating, may_conclude } => create::find(self, &creating, may_conclude).await,
             Step::Poll(placed) => self.poll(&placed).await,
             Step::Cancel(_, reason) => self.take(Event::Cancel(reason)).await,
             Step::Forsake(placed) => self.forsake(placed).await,
-            Step::Collect => collect::collect(self).await,
+            Step::Collect => collect::begin(self, None).await,
             Step::CleanUp(leftovers) => self.clean_up(leftovers).await,
             Step::Rest { .. } | Step::Abandon | Step::GiveUp(_) | Step::Withdraw(_) => Ok(Then::Again),
         }
@@ -116,6 +114,33 @@ impl Advancing<'_> {
     pub(super) async fn take(&self, event: Event) -> Result<Then, StoreError> {
         take(self.ports, self.row, event).await?;
         Ok(Then::Again)
+    }
+
+    /// Takes the row for a transfer, with `event` if it moves; `None` if somebody was faster.
+    ///
+    /// The write that says so is one that the step makes anyhow, but where a transfer is begun again.
+    pub(super) async fn hold(&self, event: Option<Event>) -> Result<Option<Submission>, StoreError> {
+        let size = self.row.sealed.as_ref().map(|sealed| sealed.size).unwrap_or_default();
+        hold(self.ports, self.row, event, self.ports.clock.now_ms() + self.timing().transfer_ms_of(&size)).await
+    }
+
+    /// Lets others begin at once where a transfer could not be made. They begin later if this is lost too.
+    pub(super) async fn freed(&self, done: Result<Then, StoreError>) -> Result<Then, StoreError> {
+        if done.is_err() {
+            let _ = hold(self.ports, self.row, None, 0).await;
+        }
+        done
+    }
+
+    /// Waits until then, and has others wait. Who does not hear of it asks too early, which harms nobody.
+    pub(super) async fn put_off(&self, until_ms: u64) -> Then {
+        let _ = hold(self.ports, self.row, None, until_ms).await;
+        Then::Wait(until_ms)
+    }
+
+    /// Ends its stay at the backend, and brings its lines home.
+    pub(super) async fn end(&self, ending: Ending) -> Result<Then, StoreError> {
+        Box::pin(collect::begin(self, Some(Event::End(ending)))).await
     }
 
     /// Tells operators of a call that failed in passing.
@@ -150,6 +175,14 @@ impl Advancing<'_> {
         self.take(Event::Postpone { until_ms: self.ports.clock.now_ms() + pause_ms, file }).await
     }
 
+    async fn begin_upload(&self) -> Result<Then, StoreError> {
+        let begun = matches!(self.row.state, State::Uploading);
+        let Some(row) = self.hold((!begun).then_some(Event::Upload)).await? else { return Ok(Then::Again) };
+        let held = Advancing { row: &row, ..*self };
+        let done = held.upload().await;
+        held.freed(done).await
+    }
+
     async fn upload(&self) -> Result<Then, StoreError> {
         let Some(sealed) = &self.row.sealed else { return Ok(self.rest()) };
         let (length, bytes) = self.ports.objects.stream(&sealed.object).await?;
@@ -157,7 +190,7 @@ impl Advancing<'_> {
         match self.backend.upload(self.key, upload).await {
             Ok(file) => create::begin(self, file.clone(), Some(file)).await,
             Err(BackendError::Refused(refusal)) if !self.passes(&refusal) => {
-                self.take(Event::End(Ending::Refused { refusal, input: None })).await
+                self.end(Ending::Refused { refusal, input: None }).await
             }
             Err(BackendError::Throttled { retry_after_ms }) => self.postpone(retry_after_ms, None).await,
             Err(error @ (BackendError::Refused(_) | BackendError::NotFound | BackendError::Unavailable(_))) => {
@@ -179,7 +212,10 @@ impl Advancing<'_> {
             Ok(report) => report,
             Err(BackendError::Throttled { retry_after_ms }) => {
                 let pause_ms = self.pause_ms(retry_after_ms);
-                return Ok(Then::Wait(self.ports.clock.now_ms() + pause_ms));
+                let until_ms = self.ports.clock.now_ms() + pause_ms;
+                // Whoever polls next at the usual time has to be told, by the row, that it is too early.
+                let longer = pause_ms > self.timing().poll_interval_ms;
+                return Ok(if longer { self.put_off(until_ms).await } else { Then::Wait(until_ms) });
             }
             Err(error @ (BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_))) => {
                 self.failed("poll", &error);
@@ -194,23 +230,23 @@ impl Advancing<'_> {
             }
             // Some providers fail a batch in the middle: what it finished was paid for.
             BatchPhase::Failed(_) if !report.files.is_empty() && ended_lines(&report) > Some(0) => {
-                self.take(Event::End(ended(placed, report, false))).await
+                self.end(ended(placed, report, false)).await
             }
             BatchPhase::Completed | BatchPhase::Expired | BatchPhase::Cancelled => {
-                self.take(Event::End(ended(placed, report, false))).await
+                self.end(ended(placed, report, false)).await
             }
             BatchPhase::Failed(_) if planted(Fault::FailedLeft) => Ok(self.rest()),
-            BatchPhase::Failed(refusal) => self.take(Event::End(refused(placed, refusal))).await,
+            BatchPhase::Failed(refusal) => self.end(refused(placed, refusal)).await,
         }
     }
 
     /// Ends a batch that the provider does not end: what it has finished is kept, the rest never runs again.
     async fn forsake(&self, placed: Placed) -> Result<Then, StoreError> {
         match self.backend.poll(self.key, &placed.batch).await {
-            Ok(report) => self.take(Event::End(ended(&placed, report, true))).await,
+            Ok(report) => self.end(ended(&placed, report, true)).await,
             Err(BackendError::NotFound | BackendError::Refused(_)) => {
                 let report = BatchReport { phase: BatchPhase::Running, counts: None, files: Vec::new() };
-                self.take(Event::End(ended(&placed, report, true))).await
+                self.end(ended(&placed, report, true)).await
             }
             Err(BackendError::Throttled { .. } | BackendError::Unavailable(_)) => Ok(self.rest()),
         }

@@ -17,10 +17,16 @@ use crate::submission::{Ending, Event, Refusal, State, Submission};
 /// A refusal that may pass is waited out this long before its lines run again.
 const PASSING_REFUSAL_MS: u64 = 300_000;
 
-/// Takes a collecting submission to its end, or one step towards it.
-pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
+/// Takes a submission that has ended, or ends by `event`, to its end or a step towards it, unless somebody was faster.
+pub(super) async fn begin(advancing: &Advancing<'_>, event: Option<Event>) -> Result<Then, StoreError> {
+    let Some(row) = advancing.hold(event).await? else { return Ok(Then::Again) };
+    let held = Advancing { row: &row, ..*advancing };
+    let done = collect(&held).await;
+    held.freed(done).await
+}
+
+async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
     let State::Collecting { ending, results, downloads, .. } = &advancing.row.state else { return Ok(Then::Again) };
-    let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
     match (ending, results) {
         (Ending::Batch { .. }, None) => choose(advancing).await,
         (Ending::Refused { refusal, .. }, None) if runs_again(refusal) && *downloads == 0 => {
@@ -31,21 +37,26 @@ pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreErro
             batches::bring_home(advancing).await?;
             advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
         }
-        (Ending::Batch { .. }, Some(results)) => {
-            let manifest = manifest(advancing.ports, sealed).await?;
-            let (_, stream) = advancing.ports.objects.stream(results).await?;
-            settle(advancing, &manifest, Some((results, stream))).await?;
-            advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
-        }
-        (Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. }, _) => {
-            let manifest = manifest(advancing.ports, sealed).await?;
-            settle(advancing, &manifest, None).await?;
-            advancing.take(Event::Collected { leftovers: leftovers(ending) }).await
+        (Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. }, _) => {
+            conclude(advancing).await
         }
     }
 }
 
-/// Downloads the batch's files into a fresh object and has it chosen, unless somebody was faster.
+/// Gives every job its outcome, and ends the submission.
+async fn conclude(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
+    let State::Collecting { ending, results, .. } = &advancing.row.state else { return Ok(Then::Again) };
+    let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
+    let manifest = manifest(advancing.ports, sealed).await?;
+    let lines = match results {
+        Some(name) => Some((name, advancing.ports.objects.stream(name).await?.1)),
+        None => None,
+    };
+    settle(advancing, &manifest, lines).await?;
+    advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
+}
+
+/// Downloads the batch's files into a fresh object, has it chosen unless somebody was faster, and goes on with it.
 async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
     let fresh: String = crate::hex::encode(&advancing.ports.random.bits()[..8]);
     let name = ObjectName(format!("results/{}-{fresh}.jsonl", advancing.row.id));
@@ -56,19 +67,29 @@ async fn choose(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
             }
             writer.finish().await?;
         }
-        Downloaded::Later => return Ok(advancing.rest()),
+        Downloaded::Later => {
+            let until_ms = advancing.ports.clock.now_ms() + advancing.timing().poll_interval_ms;
+            return Ok(advancing.put_off(until_ms).await);
+        }
         Downloaded::Disagrees => {
             return advancing.take(Event::Retry { not_before_ms: again_ms(advancing) }).await;
         }
     }
-    if take(advancing.ports, advancing.row, Event::Choose { results: name.clone() }).await?.is_none() {
-        // Lost the race or the reply: deleted only if the row says that another one was chosen.
-        if let Some(Submission { state: State::Collecting { results: Some(chosen), .. }, .. }) =
-            advancing.ports.submissions.get(advancing.row.id).await?
-            && chosen != name
-        {
-            advancing.ports.objects.delete(&name).await?;
-        }
+    let Some(row) = advancing.hold(Some(Event::Choose { results: name.clone() })).await? else {
+        return lost(advancing, &name).await;
+    };
+    let chosen = Advancing { row: &row, ..*advancing };
+    let done = conclude(&chosen).await;
+    chosen.freed(done).await
+}
+
+/// Lost the race or the reply: what was downloaded is deleted only if the row says that another was chosen.
+async fn lost(advancing: &Advancing<'_>, name: &ObjectName) -> Result<Then, StoreError> {
+    if let Some(Submission { state: State::Collecting { results: Some(chosen), .. }, .. }) =
+        advancing.ports.submissions.get(advancing.row.id).await?
+        && chosen != *name
+    {
+        advancing.ports.objects.delete(name).await?;
     }
     Ok(Then::Again)
 }

@@ -92,7 +92,7 @@ async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateRep
             advancing.postpone(None, Some(creating.file.clone())).await
         }
         CreateReply::Refused(refusal) => {
-            advancing.take(Event::End(Ending::Refused { refusal, input: Some(creating.file.clone()) })).await
+            advancing.end(Ending::Refused { refusal, input: Some(creating.file.clone()) }).await
         }
         CreateReply::Throttled { retry_after_ms } => {
             advancing.postpone(retry_after_ms, Some(creating.file.clone())).await
@@ -163,7 +163,7 @@ pub(super) async fn find(
     }
     let found = match advancing.backend.find(advancing.key, marker).await {
         Ok(found) => found,
-        Err(_) if now_ms >= hopeless_ms(advancing) => return advancing.take(Event::End(forsaken(creating))).await,
+        Err(_) if now_ms >= hopeless_ms(advancing) => return advancing.end(forsaken(creating)).await,
         Err(error) => {
             advancing.failed("list", &error);
             return Ok(advancing.rest());
@@ -199,7 +199,7 @@ async fn absent(advancing: &Advancing<'_>, creating: &Creating, now_ms: u64) -> 
             advancing.take(Event::End(Ending::Withdrawn { input: Some(creating.file.clone()) })).await
         }
         Some(_) if advancing.row.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms) => {
-            advancing.take(Event::End(Ending::TooLate { input: Some(creating.file.clone()) })).await
+            advancing.end(Ending::TooLate { input: Some(creating.file.clone()) }).await
         }
         Some(_) => {
             let again = Creating {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::accept::Call;
+use super::unclear;
 use crate::faults::{Fault, planted};
 use crate::ids::JobId;
 use crate::job::{Answer, Event, Handed, Job, Mark, State, Transition};
@@ -35,6 +36,7 @@ pub async fn hand_out(ports: &Ports, job: JobId, keyed: bool, call: &Call) -> Re
     Ok(match written {
         Written::Yes => HandedOut::Yes,
         Written::Conflict(_) => HandedOut::Taken,
+        Written::Unclear => return Err(unclear()),
     })
 }
 
@@ -43,16 +45,24 @@ pub async fn hand_out(ports: &Ports, job: JobId, keyed: bool, call: &Call) -> Re
 /// # Errors
 /// [`StoreError`].
 pub async fn look(ports: &Ports, id: JobId) -> Result<Option<Job>, StoreError> {
-    let Some(mut job) = ports.jobs.get(&[id]).await?.into_iter().next().flatten() else { return Ok(None) };
+    match ports.jobs.get(&[id]).await?.into_iter().next().flatten() {
+        Some(job) => met(ports, job).await,
+        None => Ok(None),
+    }
+}
+
+/// The same of a row that was just read; `None` if it went meanwhile.
+pub(super) async fn met(ports: &Ports, mut job: Job) -> Result<Option<Job>, StoreError> {
     let now_ms = ports.clock.now_ms();
     if job.state == State::Queued
         && now_ms > job.deadline_ms
-        && let Ok(expire) = Transition::new(id, job.as_is(), Event::Expire, now_ms)
+        && let Ok(expire) = Transition::new(job.id, job.as_is(), Event::Expire, now_ms)
     {
         match ports.jobs.apply(vec![expire.clone()]).await?.pop() {
             Some(Written::Yes) => expire.apply(&mut job),
             Some(Written::Conflict(Some(now))) => job = *now,
             Some(Written::Conflict(None)) | None => return Ok(None),
+            Some(Written::Unclear) => return Err(unclear()),
         }
     }
     Ok(Some(job))

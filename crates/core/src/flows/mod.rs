@@ -21,6 +21,7 @@ pub mod pack;
 mod pack_claim;
 mod pack_filling;
 mod pack_resolve;
+mod pack_seal;
 mod pack_source;
 mod settle;
 pub mod status;
@@ -31,19 +32,36 @@ mod verdict;
 
 use std::collections::VecDeque;
 
+use bytes::BytesMut;
+use futures_util::StreamExt;
+
 use crate::ids::{JobId, SubmissionId};
 use crate::ports::{Ports, StoreError};
 use crate::submission::{Ending, Event, Sealed, State, Submission, manifest::Manifest};
 
 /// Replaces the row by what it is after `event`; `None` if somebody was faster.
 async fn take(ports: &Ports, submission: &Submission, event: Event) -> Result<Option<Submission>, StoreError> {
-    let Ok(after) = submission.after(event) else { return Ok(None) };
-    if ports.submissions.replace(&after).await? {
-        tell(submission, &after);
-        Ok(Some(Submission { version: after.version + 1, ..after }))
-    } else {
-        Ok(None)
+    hold(ports, submission, Some(event), 0).await
+}
+
+/// The same, or the row as it is without an event; and asks others to leave it alone until then, Unix milliseconds.
+async fn hold(
+    ports: &Ports,
+    submission: &Submission,
+    event: Option<Event>,
+    busy_until_ms: u64,
+) -> Result<Option<Submission>, StoreError> {
+    let moves = event.is_some();
+    let after = event.map_or_else(|| Ok(submission.clone()), |event| submission.after(event));
+    let Ok(after) = after else { return Ok(None) };
+    let after = Submission { busy_until_ms, ..after };
+    if !ports.submissions.replace(&after).await? {
+        return Ok(None);
     }
+    if moves {
+        tell(submission, &after);
+    }
+    Ok(Some(Submission { version: after.version + 1, ..after }))
 }
 
 /// Tells operators of a step: the one place where a submission's way shows in the log.
@@ -84,14 +102,23 @@ fn info(before: &Submission, after: &Submission, what: &str) {
     tracing::info!(submission = %before.id, from, to, "{what}");
 }
 
-/// The manifest of a sealed submission.
+/// The manifest of a sealed submission, by one read.
 async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError> {
-    let (length, _) = ports.objects.stream(&sealed.manifest).await?;
-    let bytes = ports.objects.read(&sealed.manifest, 0, length).await?;
+    let (length, mut pieces) = ports.objects.stream(&sealed.manifest).await?;
+    let mut bytes = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
+    while let Some(piece) = pieces.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    let bytes = bytes.freeze();
     if Manifest::sha256(&bytes) != sealed.manifest_sha256 {
         return Err(StoreError::Corrupt("a manifest does not match its submission".to_owned()));
     }
     Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// A write of which nobody knows whether it took effect, for who cannot go on without knowing.
+fn unclear() -> StoreError {
+    StoreError::Unavailable("a write is unclear".to_owned())
 }
 
 /// A new submission's id.

@@ -2,7 +2,7 @@
 
 use super::accept::MAX_DEADLINE_MS;
 use super::pack::revise;
-use super::{Holder, Manifests, holder, take};
+use super::{Holder, Manifests, hold, holder, take};
 use crate::class::Departures;
 use crate::faults::{Fault, planted};
 use crate::ids::ObjectName;
@@ -53,19 +53,20 @@ async fn expire_one(ports: &Ports, manifests: &mut Manifests, job: Job, now_ms: 
     Ok(true)
 }
 
-/// Abandons every submission that was still being filled, whatever its lease says.
+/// Abandons every submission that was still being filled, and lets every transfer begin again, whatever their leases say.
 ///
-/// For who starts as the only user of its stores, and so knows that no packer of before is alive: the jobs may be
-/// claimed at once instead of when the leases run out.
+/// For who starts as the only user of its stores, and so knows that nobody of before is alive: all goes on at once
+/// instead of when the leases run out.
 ///
 /// # Errors
 /// [`StoreError`]: what is left runs out of lease.
 pub async fn take_over(ports: &Ports) -> Result<(), StoreError> {
     for id in ports.submissions.open().await? {
-        if let Some(row) = ports.submissions.get(id).await?
-            && matches!(row.state, SubmissionState::Open { .. })
-        {
+        let Some(row) = ports.submissions.get(id).await? else { continue };
+        if matches!(row.state, SubmissionState::Open { .. }) {
             take(ports, &row, SubmissionEvent::Abandon).await?;
+        } else if row.busy_until_ms > 0 {
+            hold(ports, &row, None, 0).await?;
         }
     }
     let now_ms = ports.clock.now_ms();

@@ -39,14 +39,15 @@ pub trait Submissions: Send + Sync {
 /// The ability to walk all rows.
 #[async_trait]
 pub trait SubmissionWalk: Send + Sync {
-    /// Up to `limit` rows by ascending id, after `after`.
+    /// Up to `limit` rows in a fixed order, after the row `after`; none only at the end.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError>;
 }
 
-/// The ability to retire rows, where no store does so by itself.
+/// The ability to retire rows, where no store does so by itself. There a scan is by ascending id, so by age, and goes on
+/// after any id.
 #[async_trait]
 pub trait SubmissionSweep: SubmissionWalk {
     /// Deletes the row if it is settled.

@@ -33,6 +33,10 @@ pub struct Submission {
     /// Whose lines it has.
     #[serde(default, skip_serializing_if = "Origin::is_jobs")]
     pub origin: Origin,
+    /// Until when whoever transfers its file, or settles its lines, asks the others to leave it alone, Unix milliseconds;
+    /// 0, nobody does. It saves work that would be done twice; nothing else relies on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub busy_until_ms: u64,
 }
 
 /// Whose lines a submission has.
@@ -70,6 +74,11 @@ impl Origin {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What sealing fixed for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
@@ -86,7 +95,7 @@ pub struct Sealed {
 }
 
 impl Submission {
-    /// The row after an event, its version unchanged: the store raises it.
+    /// The row after an event, and nobody busy with it; its version unchanged: the store raises it.
     ///
     /// # Errors
     /// [`IllegalTransition`] where the state does not allow the event.
@@ -112,6 +121,6 @@ impl Submission {
             (origin, _) => origin,
         };
         let state = next(&self.state, event)?;
-        Ok(Self { state, sealed, origin, ..self.clone() })
+        Ok(Self { state, sealed, origin, busy_until_ms: 0, ..self.clone() })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{CancelReason, Creating, Placed, State, Submission};
 use crate::faults::{Fault, planted};
-use crate::ids::FileId;
+use crate::ids::{FileId, SubmissionId};
 use crate::timing::Timing;
 
 /// The next effect.
@@ -15,9 +15,7 @@ pub enum Step {
     },
     /// Abandon it: its packer is gone.
     Abandon,
-    /// Store that the upload begins.
-    BeginUpload,
-    /// Upload, then store the intent to create.
+    /// Store that the upload begins, for the first time or again; upload, and store the intent to create.
     Upload,
     /// Store the intent to create with the file that is there.
     BeginCreate(FileId),
@@ -47,6 +45,9 @@ pub enum Step {
 
 /// Decides the next effect.
 pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
+    if now_ms < submission.busy_until_ms && !planted(Fault::TransferRepeated) {
+        return Step::Rest { until_ms: Some(submission.busy_until_ms) };
+    }
     let deadline_ms = submission.sealed.as_ref().map_or(u64::MAX, |sealed| sealed.deadline_ms);
     match &submission.state {
         State::Open { lease_until_ms, .. } if now_ms <= *lease_until_ms => {
@@ -60,28 +61,35 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Waiting { file, .. } if now_ms >= deadline_ms => Step::GiveUp(file.clone()),
         State::Waiting { until_ms, .. } if now_ms < *until_ms => Step::Rest { until_ms: Some(*until_ms) },
         State::Waiting { file: Some(file), .. } => Step::BeginCreate(file.clone()),
-        State::Sealed | State::Waiting { file: None, .. } => Step::BeginUpload,
-        State::Uploading => Step::Upload,
+        State::Sealed | State::Waiting { file: None, .. } | State::Uploading => Step::Upload,
         State::Creating(creating) => find(creating, now_ms, timing),
-        State::Submitted(placed) if now_ms >= ends_ms(placed, timing) => {
-            Step::Cancel(placed.clone(), CancelReason::Overdue)
-        }
-        State::Submitted(placed) if submission.origin.is_withdrawn() => {
-            Step::Cancel(placed.clone(), CancelReason::Withdrawn)
-        }
-        State::Submitted(placed) if submission.origin.batch().is_some() && now_ms >= deadline_ms => {
-            Step::Cancel(placed.clone(), CancelReason::Deadline)
-        }
+        State::Submitted(placed) => submitted(submission, placed, now_ms, timing),
         State::Cancelling(placed, _) if now_ms >= ends_ms(placed, timing) + timing.margin_ms => {
             Step::Forsake(placed.clone())
         }
-        State::Submitted(placed) | State::Cancelling(placed, _) => Step::Poll(placed.clone()),
+        State::Cancelling(placed, _) => Step::Poll(placed.clone()),
         State::Collecting { not_before_ms, .. } if now_ms < *not_before_ms => {
             Step::Rest { until_ms: Some(*not_before_ms) }
         }
         State::Collecting { .. } => Step::Collect,
         State::Done { leftovers } if leftovers.is_empty() => Step::Rest { until_ms: None },
         State::Done { leftovers } => Step::CleanUp(leftovers.clone()),
+    }
+}
+
+/// Ask where the batch stands, unless it is to end, or it is not its turn.
+fn submitted(submission: &Submission, placed: &Placed, now_ms: u64, timing: &Timing) -> Step {
+    let overdue = submission.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms);
+    if now_ms >= ends_ms(placed, timing) {
+        Step::Cancel(placed.clone(), CancelReason::Overdue)
+    } else if submission.origin.is_withdrawn() {
+        Step::Cancel(placed.clone(), CancelReason::Withdrawn)
+    } else if overdue && submission.origin.batch().is_some() {
+        Step::Cancel(placed.clone(), CancelReason::Deadline)
+    } else if let Some(until_ms) = turn_ms(submission.id, now_ms, timing) {
+        Step::Rest { until_ms: Some(until_ms) }
+    } else {
+        Step::Poll(placed.clone())
     }
 }
 
@@ -94,6 +102,88 @@ fn find(creating: &Creating, now_ms: u64, timing: &Timing) -> Step {
     Step::Find { creating: creating.clone(), may_conclude: now_ms >= over_ms }
 }
 
+/// When it is the submission's turn to be polled, Unix milliseconds; `None` if that is now.
+///
+/// Ticks that remember nothing are numbered by the clock. Of those in an interval each submission has one, drawn by its
+/// id: so it is polled no more often than its interval says, and all of them spread over it.
+fn turn_ms(id: SubmissionId, now_ms: u64, timing: &Timing) -> Option<u64> {
+    let tick = now_ms.checked_div(timing.poll_tick_ms)?;
+    let ticks = timing.poll_interval_ms.div_ceil(timing.poll_tick_ms).max(1);
+    let drawn = id.0[12..].iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
+    let left = (drawn % ticks + ticks - tick % ticks) % ticks;
+    (left > 0).then(|| (tick + left) * timing.poll_tick_ms)
+}
+
 fn ends_ms(placed: &Placed, timing: &Timing) -> u64 {
     placed.since_ms.saturating_add(timing.window_ms).saturating_add(timing.margin_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+    use crate::ids::{BatchId, CredentialId};
+    use crate::lane::Lane;
+    use crate::submission::Origin;
+
+    const TICK_MS: u64 = 60_000;
+
+    fn submitted(drawn: u8) -> Submission {
+        let (batch, file) = (BatchId::from("batch_1"), FileId::from("file-1"));
+        let placed = Placed { batch, file, since_ms: 0, intended_ms: 0, suspect: false };
+        Submission {
+            id: SubmissionId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, drawn]),
+            version: 1,
+            lane: Lane {
+                credential: CredentialId::from("gateway"),
+                provider: "provider".to_owned(),
+                endpoint: Endpoint::Embeddings,
+                model: "m".to_owned(),
+                class: "soon".to_owned(),
+            },
+            state: State::Submitted(placed),
+            created_ms: 0,
+            sealed: None,
+            origin: Origin::Jobs,
+            busy_until_ms: 0,
+        }
+    }
+
+    /// At which of a day's first ticks, each somewhere within its minute, a submission is polled.
+    fn polled(drawn: u8, poll_interval_ms: u64, poll_tick_ms: u64) -> Vec<u64> {
+        let timing = Timing { poll_interval_ms, poll_tick_ms, ..Timing::default() };
+        let row = submitted(drawn);
+        let is_polled = |tick: &u64| {
+            let next = step(&row, tick * TICK_MS + tick * 7_919 % TICK_MS, &timing);
+            let Step::Rest { until_ms: Some(until_ms) } = next else {
+                assert!(matches!(next, Step::Poll(_)), "{next:?}");
+                return true;
+            };
+            assert!(matches!(step(&row, until_ms, &timing), Step::Poll(_)), "it rests until its turn");
+            false
+        };
+        (0..30).filter(is_polled).collect()
+    }
+
+    #[test]
+    fn where_ticks_remember_nothing_each_submission_has_one_tick_of_an_interval() {
+        assert_eq!(polled(0, 600_000, TICK_MS), [0, 10, 20]);
+        assert_eq!(polled(13, 600_000, TICK_MS), [3, 13, 23]);
+        assert_eq!(polled(1, 601_000, TICK_MS), [1, 12, 23], "never sooner than the interval");
+    }
+
+    #[test]
+    fn an_interval_within_a_tick_and_a_poller_that_remembers_poll_whenever_they_look() {
+        let always: Vec<u64> = (0..30).collect();
+        for (poll_interval_ms, poll_tick_ms) in [(200, TICK_MS), (TICK_MS, TICK_MS), (600_000, 0)] {
+            assert_eq!(polled(7, poll_interval_ms, poll_tick_ms), always);
+        }
+    }
+
+    #[test]
+    fn whoever_is_busy_is_left_alone_until_then_and_no_longer() {
+        let busy = Submission { state: State::Uploading, busy_until_ms: 1_000, ..submitted(0) };
+        assert_eq!(step(&busy, 999, &Timing::default()), Step::Rest { until_ms: Some(1_000) });
+        assert_eq!(step(&busy, 1_000, &Timing::default()), Step::Upload);
+    }
 }

@@ -1,7 +1,7 @@
 //! The promises of [`SubmissionSweep`]. It walks whole stores, so each case wants a store of its own.
 
 use offpeak_core::ports::{SubmissionSweep, Submissions};
-use offpeak_core::submission::State;
+use offpeak_core::submission::{State, Submission};
 
 use super::submissions::{put, row};
 use crate::samples::Namespace;
@@ -15,6 +15,8 @@ macro_rules! submission_sweep_conformance {
             submission_sweep(submissions, sweep),
             $factory,
             [
+                a_scan_is_by_ascending_id,
+                a_scan_needs_no_row_at_its_cursor,
                 a_scan_goes_on_after_a_deleted_row,
                 settled_rows_can_be_deleted,
                 rows_that_something_is_owed_to_stay,
@@ -22,6 +24,26 @@ macro_rules! submission_sweep_conformance {
             ]
         );
     };
+}
+
+/// The oldest comes first, in whatever order they were stored.
+pub async fn a_scan_is_by_ascending_id(submissions: &dyn Submissions, sweep: &dyn SubmissionSweep) {
+    let names = Namespace::fresh();
+    let rows: Vec<Submission> = (0..6).map(|_| names.submission()).collect();
+    for row in rows.iter().rev() {
+        submissions.create(row).await.unwrap();
+    }
+    assert_eq!(sweep.scan(None, 10).await.unwrap(), rows);
+    assert_eq!(sweep.scan(Some(rows[1].id), 2).await.unwrap(), rows[2..4]);
+}
+
+/// A cursor is an id to go on from, also where its row never was.
+pub async fn a_scan_needs_no_row_at_its_cursor(submissions: &dyn Submissions, sweep: &dyn SubmissionSweep) {
+    let names = Namespace::fresh();
+    let (first, nobody, last) = (names.submission(), names.submission_id(), names.submission());
+    submissions.create(&first).await.unwrap();
+    submissions.create(&last).await.unwrap();
+    assert_eq!(sweep.scan(Some(nobody), 10).await.unwrap(), [last]);
 }
 
 /// A cursor is an id to go on from, also where its row is gone.

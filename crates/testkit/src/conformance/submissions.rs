@@ -18,6 +18,7 @@ macro_rules! submissions_conformance {
                 a_row_reads_as_it_was_created,
                 a_missing_row_is_none,
                 every_state_reads_as_it_was_written,
+                who_is_busy_reads_as_it_was_written,
                 a_repeated_create_changes_nothing,
                 the_first_version_is_one_and_each_write_raises_it,
                 a_write_of_another_version_is_refused,
@@ -69,6 +70,17 @@ pub async fn every_state_reads_as_it_was_written(submissions: &dyn Submissions) 
         let first = Submission { sealed: Some(names.sealed()), ..names.submission() };
         let written = put(submissions, &first, state).await;
         assert_eq!(row(submissions, first.id).await, written);
+    }
+}
+
+/// Until when somebody is busy with it reads back, and that nobody is.
+pub async fn who_is_busy_reads_as_it_was_written(submissions: &dyn Submissions) {
+    let mut stands = put(submissions, &Namespace::fresh().submission(), State::Uploading).await;
+    for busy_until_ms in [CREATED_MS, 0] {
+        stands.busy_until_ms = busy_until_ms;
+        assert!(submissions.replace(&stands).await.unwrap());
+        stands.version += 1;
+        assert_eq!(row(submissions, stands.id).await, stands);
     }
 }
 

@@ -44,6 +44,8 @@ pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
         Some(runtime.block_on(Box::pin(a_creator_oversleeps())))
     } else if fault == Fault::TwinsBeforeAdoption {
         Some(runtime.block_on(Box::pin(two_adopt_at_once())))
+    } else if fault == Fault::TransferRepeated {
+        Some(runtime.block_on(Box::pin(two_transfer_at_once())))
     } else {
         None
     };
@@ -126,6 +128,23 @@ impl Scene {
         tokio::spawn(async move { drop(Box::pin(advance(&ports, submission)).await) })
     }
 
+    /// Advances the submission while a first actor is held at `what`; whether that call was made a second time.
+    async fn repeats(&self, what: &'static str) -> bool {
+        let first = Hold::at(what, false, 1);
+        let held = self.actor(&first);
+        first.reached.notified().await;
+        let second = Hold::at(what, false, 1);
+        let other = self.actor(&second);
+        let repeated = tokio::select! {
+            () = second.reached.notified() => true,
+            _ = other => false,
+        };
+        second.release.notify_one();
+        first.release.notify_one();
+        drop(held.await);
+        repeated
+    }
+
     fn state(&self) -> Option<State> {
         self.fakes.submissions.row(self.submission).map(|row| row.state)
     }
@@ -204,4 +223,22 @@ async fn two_adopt_at_once() -> Result<(), String> {
         Some(batch) if !batch.cancelled => Ok(()),
         Some(_) | None => Err("the adopted batch was cancelled".to_owned()),
     }
+}
+
+/// Step 3: while somebody uploads, downloads or settles, whoever looks at the submission leaves it alone.
+async fn two_transfer_at_once() -> Result<(), String> {
+    for what in ["backend.upload", "backend.download", "jobs.apply"] {
+        let scene = Scene::set().await?;
+        if what != "backend.upload" {
+            drop(advance(&scene.ports, scene.submission).await);
+            sleep(Duration::from_mins(10)).await;
+        }
+        if scene.repeats(what).await {
+            return Err(format!("{what} was called by two at once"));
+        }
+        if !matches!(scene.state(), Some(State::Submitted(_) | State::Done { .. })) {
+            return Err(format!("after {what} it is {:?}", scene.state()));
+        }
+    }
+    Ok(())
 }

@@ -137,7 +137,7 @@ impl Door {
                 Err(AcceptError::CallerGone | AcceptError::Store(_)) => return Reply::Unclear,
             };
             let job = accepted.job.id;
-            let row = match self.wait(job, until_ms).await {
+            let row = match self.wait(accepted.job, until_ms).await {
                 Ok(Some(row)) => row,
                 Ok(None) => return Reply::Waiting { job },
                 Err(_) => return Reply::Unclear,
@@ -153,10 +153,10 @@ impl Door {
         }
     }
 
-    /// Waits for the job's end, until the hold is over (`None`).
-    async fn wait(&self, job: JobId, until_ms: u64) -> Result<Option<Job>, StoreError> {
+    /// Waits for the end of a job whose row was just read, until the hold is over (`None`).
+    async fn wait(&self, mut row: Job, until_ms: u64) -> Result<Option<Job>, StoreError> {
+        let job = row.id;
         loop {
-            let row = look(&self.ports, job).await?.ok_or(StoreError::NotFound)?;
             if row.state.is_final() {
                 return Ok(Some(row));
             }
@@ -171,6 +171,7 @@ impl Door {
                 () = sleep(pause) => {}
             }
             sleep(Duration::from_millis(20)).await;
+            row = look(&self.ports, job).await?.ok_or(StoreError::NotFound)?;
         }
     }
 

@@ -17,7 +17,7 @@ use crate::meter::{Count, distant};
 
 const JOBS: usize = 1_000;
 
-fn asked(n: usize, now_ms: u64) -> Asked {
+pub(crate) fn asked(n: usize, now_ms: u64) -> Asked {
     let body = format!("{{\"q\":\"{n}\"}}");
     let bytes = body.len() as u64 + 200;
     Asked {
@@ -60,6 +60,10 @@ async fn calls_per_job() {
     assert_eq!((items("jobs.get"), items("jobs.mark")), (0, 0));
     assert_eq!((items("intake.send"), items("intake.receive"), items("intake.delete")), (JOBS, JOBS, JOBS));
     assert_eq!(meter.of("jobs.apply").calls, 2, "one claims, one settles");
+    // Sealed; then uploading, creating, submitted; collecting, its results, done, and nothing left over.
+    assert_eq!(meter.of("submissions.replace").calls, 8, "who is busy says so in a write that is made anyhow");
+    let objects = ["objects.create", "objects.stream", "objects.read"].map(|what| meter.of(what).calls);
+    assert_eq!(objects, [3, 3, 0], "the lines, their manifest and the results, each written and read once");
     let others = ["classes.get", "classes.replace", "submissions.get", "submissions.replace", "objects.create"];
     let others: usize = others.into_iter().map(|what| meter.of(what).calls).sum();
     assert!(others < 40, "{}", meter.table());

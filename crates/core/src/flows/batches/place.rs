@@ -48,6 +48,7 @@ pub(super) async fn create_row(ports: &Ports, batch: &Batch, part: &Part, withdr
         created_ms: ports.clock.now_ms(),
         sealed: Some(part.sealed.clone()),
         origin: Origin::Batch { batch: batch.id, withdrawn },
+        busy_until_ms: 0,
     };
     ports.submissions.create(&row).await
 }

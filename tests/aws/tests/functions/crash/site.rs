@@ -20,6 +20,8 @@ use offpeak_testkit::provider::{Script, ScriptedProvider, Span};
 use offpeak_testkit::samples::Namespace;
 use offpeak_tests_aws::{Aws, Process, Tables};
 use secrecy::SecretString;
+use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::tap::Tap;
 
@@ -79,7 +81,7 @@ impl Site {
                 bucket: tables.bucket().to_owned(),
                 queues: tables.queues(),
                 parameters: "/offpeak/crash/".to_owned(),
-                sealing_key: None,
+                sealing_key: Some(sealing_key(&aws).await),
                 job_index: false,
             },
             endpoint: url().to_owned(),
@@ -91,6 +93,12 @@ impl Site {
     /// The same, with this in front of AWS.
     pub(crate) fn behind(self, endpoint: String) -> Self {
         Self { endpoint, ..self }
+    }
+
+    /// How many bodies went into its bucket, and not with their messages.
+    pub(crate) async fn stored_bodies(&self) -> usize {
+        let objects = Aws::at(&self.endpoint).objects(&self.resources.bucket).await;
+        objects.iter().filter(|name| name.starts_with("bodies/")).count()
     }
 
     /// The address of its queue.
@@ -158,6 +166,16 @@ impl Site {
     }
 }
 
+/// Seals the data key of every site.
+async fn sealing_key(aws: &Aws) -> String {
+    static KEY: OnceCell<String> = OnceCell::const_new();
+    let key = KEY.get_or_init(|| async {
+        let made = aws.json("TrentService.CreateKey", &json!({})).await;
+        made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    });
+    key.await.clone()
+}
+
 /// Everything short, so that what waits for a dead process waits a second or two.
 fn settings() -> Settings {
     let timing = Timing {
@@ -168,6 +186,7 @@ fn settings() -> Settings {
         create_grace_ms: 300,
         absent_gap_ms: 100,
         poll_interval_ms: 50,
+        transfer_ms: 1_000,
         ..Timing::default()
     };
     let rule = Rule::Window { window_ms: 1, max_jobs: None };
