@@ -25,6 +25,7 @@ mod pack_source;
 mod settle;
 pub mod status;
 pub mod sweep;
+pub mod uploads;
 mod verdict;
 
 use std::collections::VecDeque;

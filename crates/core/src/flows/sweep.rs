@@ -5,13 +5,17 @@ use super::pack::revise;
 use super::{Holder, Manifests, holder, take};
 use crate::class::Departures;
 use crate::faults::{Fault, planted};
+use crate::file::BATCH_EXPIRY_MS;
 use crate::ids::ObjectName;
 use crate::job::{Event, Job, Transition};
-use crate::ports::{Finished, JobSweep, Ports, StoreError, SubmissionSweep, Written};
+use crate::ports::{BatchSweep, Finished, JobSweep, Ports, StoreError, SubmissionSweep, UploadSweep, Written};
 use crate::submission::{Event as SubmissionEvent, State as SubmissionState};
 
 /// Rows looked at in one call.
 const ROWS: usize = 1_000;
+
+/// A day in milliseconds.
+const DAY_MS: u64 = 86_400_000;
 
 /// Expires open jobs past their deadline: queued ones, and packed ones that no sealed submission lists (DESIGN rule
 /// 10). Returns how many.
@@ -116,6 +120,40 @@ pub async fn retire(
     for prefix in ["results/", "bodies/", "sealed/", "manifests/"] {
         retired.objects += retire_objects(ports, prefix, objects_before_ms).await?;
     }
+    Ok(retired)
+}
+
+/// Deletes what callers' files, uploads and batches leave behind; returns how many rows and objects.
+///
+/// Rows of batches that ended before `retention_ms` ago, uploads that were given up, and content that no row names.
+///
+/// # Errors
+/// [`StoreError`]: repeat at the next sweep.
+pub async fn retire_batches(
+    ports: &Ports,
+    batches: &dyn BatchSweep,
+    uploads: &dyn UploadSweep,
+    retention_ms: u64,
+) -> Result<usize, StoreError> {
+    let now_ms = ports.clock.now_ms();
+    let mut retired = 0;
+    loop {
+        let gone = batches.retire(now_ms.saturating_sub(retention_ms), ROWS).await?;
+        retired += gone;
+        if gone < ROWS {
+            break;
+        }
+    }
+    loop {
+        let gone = uploads.retire(now_ms.saturating_sub(DAY_MS), ROWS).await?;
+        retired += gone;
+        if gone < ROWS {
+            break;
+        }
+    }
+    // An upload takes parts for an hour; what expires does so within its time and a day for whoever was slow.
+    retired += retire_objects(ports, "uploads/", now_ms.saturating_sub(2 * DAY_MS)).await?;
+    retired += retire_objects(ports, "files/expiring/", now_ms.saturating_sub(BATCH_EXPIRY_MS + DAY_MS)).await?;
     Ok(retired)
 }
 
