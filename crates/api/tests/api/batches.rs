@@ -267,6 +267,20 @@ async fn cancelling_twice_is_allowed_and_cancelling_what_ended_is_not() {
 }
 
 #[tokio::test]
+async fn a_batch_without_results_has_an_empty_page_and_nothing_to_retry() {
+    let door = Door::new(rules());
+    let batch = door.post(BATCHES, &asked("file_00000000000000000000000000000001")).await.ok();
+    let path = format!("{BATCHES}/{}", id(&batch));
+    let want = json!({"object": "list", "status": "validating", "data": [], "last_id": "0-0", "has_more": false});
+    assert_eq!(door.get(&format!("{path}/results?after=0-0&limit=1000")).await.ok(), want);
+    for (query, param) in [("after=1", "after"), ("after=", "after"), ("limit=0", "limit"), ("limit=1001", "limit")] {
+        assert_eq!(door.get(&format!("{path}/results?{query}")).await.error(400).1, json!(param), "{query}");
+    }
+    let got = door.post(&format!("{path}/retry"), &json!({})).await;
+    assert_eq!((got.error(409).2, got.header("x-should-retry")), (json!("nothing_to_retry"), "false"));
+}
+
+#[tokio::test]
 async fn what_a_batch_left_is_named_once_it_has_ended() {
     let door = Door::new(rules());
     let batch = door.post(BATCHES, &asked("file_00000000000000000000000000000001")).await.ok();
