@@ -133,13 +133,13 @@ async fn pending(ports: &Ports, tenant: &TenantId, id: UploadId) -> Result<Uploa
     }
 }
 
-async fn tidy(ports: &Ports, parts: &[UploadPart]) {
+async fn tidy(ports: &Ports, gone: &[UploadPart]) {
     let delete = |part: UploadPart| async move {
         if let Err(error) = ports.objects.delete(&part.object).await {
             tracing::warn!(%error, object = %part.object, "a part of an upload could not be deleted");
         }
     };
-    stream::iter(parts.to_vec()).for_each_concurrent(DELETING, delete).await;
+    stream::iter(gone.to_vec()).for_each_concurrent(DELETING, delete).await;
 }
 
 /// Gives an upload up; one that was given up already stays so.
