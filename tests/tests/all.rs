@@ -4,6 +4,7 @@
 #[path = "all"]
 mod all {
     mod bad_input;
+    mod batches;
     mod bytes_kept;
     mod clients;
     mod direction;

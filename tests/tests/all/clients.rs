@@ -96,8 +96,19 @@ fn curl(names: &[&str]) -> Vec<Example> {
     names.iter().map(|name| Example(format!("examples/curl/{name}.sh"), None)).collect()
 }
 
-const PYTHON: [&str; 9] =
-    ["chat", "completions", "embeddings", "responses", "moderations", "stream", "many", "respond_async", "errors"];
+const PYTHON: [&str; 11] = [
+    "chat",
+    "completions",
+    "embeddings",
+    "responses",
+    "moderations",
+    "stream",
+    "many",
+    "respond_async",
+    "errors",
+    "batch",
+    "uploads",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn python_with_openai_3() {
@@ -111,7 +122,7 @@ async fn python_with_openai_1() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_with_openai_6() {
-    let names = ["chat", "embeddings", "responses", "stream", "errors"];
+    let names = ["chat", "embeddings", "responses", "stream", "errors", "batch"];
     Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use offpeak_core::ids::{RequestId, SubmissionId};
 use offpeak_core::job::{Event, Transition};
 use offpeak_core::ports::{Clock as _, Jobs as _, Submissions as _, Written};
-use offpeak_core::submission::{State, Submission};
+use offpeak_core::submission::{Origin, State, Submission};
 use offpeak_embedded::{Options, Store, SystemClock};
 use offpeak_simulator::Faults;
 use offpeak_tests::{Gateway, Load, Outcome, Upstream, chat};
@@ -173,6 +173,7 @@ async fn claim(gateway: &Gateway, job: &str) {
         created_ms: now_ms,
         sealed: None,
         busy_until_ms: 0,
+        origin: Origin::Jobs,
     };
     store.submissions().create(&submission).await.unwrap();
     let claim = Transition::new(job.id, job.as_is(), Event::Claim(submission.id), now_ms).unwrap();

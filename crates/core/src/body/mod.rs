@@ -10,8 +10,10 @@ mod scan;
 use bytes::Bytes;
 use memchr::memchr2;
 
+pub(crate) use peek::peek_within;
 pub use peek::{Peek, Refused, peek};
 use scan::Entry;
+pub(crate) use scan::checked_entries;
 
 /// Deepest nesting that is accepted; deeper bodies would break other parsers down the way.
 pub const MAX_DEPTH: usize = 128;
@@ -62,6 +64,11 @@ pub fn with_model(answer: &Bytes, model: &str) -> Bytes {
     push_entry(&mut out, answer, entry, Some(model));
     out.extend_from_slice(&answer[entry.end..]);
     out.into()
+}
+
+/// Whether the bytes are a JSON object, and nothing else.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| checked_entries(text).is_ok())
 }
 
 fn push_entry(out: &mut Vec<u8>, body: &[u8], entry: &Entry, model: Option<&str>) {

@@ -8,7 +8,7 @@
 use super::advance::{Advancing, Then};
 use super::collect_download::{Downloaded, download};
 use super::settle::settle;
-use super::{manifest, take};
+use super::{batches, manifest, take};
 use crate::faults::{Fault, planted};
 use crate::ids::{FileId, ObjectName};
 use crate::ports::{ByteStream, StoreError};
@@ -33,23 +33,28 @@ async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
             let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
-        (Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. }, _) => conclude(advancing).await,
+        (
+            Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. },
+            _,
+        ) => conclude(advancing).await,
     }
 }
 
-/// Gives every job its outcome, and ends the submission.
+/// Gives every job its outcome, or a batch its lines, and ends the submission.
 async fn conclude(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
-    let State::Collecting { ending, results, downloads, .. } = &advancing.row.state else { return Ok(Then::Again) };
+    let State::Collecting { ending, results, .. } = &advancing.row.state else { return Ok(Then::Again) };
     let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
+    if advancing.row.origin.batch().is_some() {
+        batches::bring_home(advancing).await?;
+        return advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await;
+    }
     let manifest = manifest(advancing.ports, sealed).await?;
     let lines = match results {
         Some(name) => Some((name, advancing.ports.objects.stream(name).await?.1)),
         None => None,
     };
     settle(advancing, &manifest, lines).await?;
-    // Where results are doubtful, the provider's files are all there is to look at: they stay.
-    let doubtful = results.is_some() && *downloads >= advancing.timing().max_downloads;
-    let leftovers = if doubtful { Vec::new() } else { leftovers(ending) };
+    let leftovers = if results.is_some() { kept_or_gone(advancing, ending) } else { leftovers(ending) };
     advancing.take(Event::Collected { leftovers }).await
 }
 
@@ -130,6 +135,11 @@ async fn again(advancing: &Advancing<'_>) -> Result<ByteStream, StoreError> {
     Ok(futures_util::stream::iter(streams).flatten().boxed())
 }
 
+/// The provider's files that are to be deleted. Where results are doubtful, they are all there is to look at: they stay.
+fn kept_or_gone(advancing: &Advancing<'_>, ending: &Ending) -> Vec<FileId> {
+    if advancing.is_doubtful() { Vec::new() } else { leftovers(ending) }
+}
+
 /// Whether lines of a refused batch run again: then a pause keeps them from going round and round.
 fn runs_again(refusal: &Refusal) -> bool {
     refusal.passing || !refusal.lines.is_empty()
@@ -138,6 +148,8 @@ fn runs_again(refusal: &Refusal) -> bool {
 fn leftovers(ending: &Ending) -> Vec<FileId> {
     match ending {
         Ending::Batch { files, input, .. } => files.iter().map(|file| file.id.clone()).chain([input.clone()]).collect(),
-        Ending::Refused { input, .. } | Ending::TooLate { input } => input.iter().cloned().collect(),
+        Ending::Refused { input, .. } | Ending::TooLate { input } | Ending::Withdrawn { input } => {
+            input.iter().cloned().collect()
+        }
     }
 }

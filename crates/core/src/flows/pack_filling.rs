@@ -6,11 +6,11 @@ use bytes::BytesMut;
 
 use super::pack_resolve::Candidate;
 use super::{submission_id, take};
-use crate::ids::{ObjectName, RequestId, SubmissionId, TenantId};
+use crate::ids::{JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use crate::lane::Lane;
 use crate::ports::{ObjectWriter, Ports, Receipt, StoreError};
 use crate::submission::manifest::{Entry, Manifest};
-use crate::submission::{Event, Sealed, Size, State, Submission, line};
+use crate::submission::{Event, Origin, Sealed, Size, State, Submission, line};
 
 /// Bytes collected before they are written.
 const BUFFER: usize = 256 * 1024;
@@ -44,6 +44,7 @@ impl Filling {
             created_ms: now_ms,
             sealed: None,
             busy_until_ms: 0,
+            origin: Origin::Jobs,
         };
         ports.submissions.create(&submission).await?;
         let object = ObjectName(format!("sealed/{id}.jsonl"));
@@ -77,6 +78,11 @@ impl Filling {
             }
             None => Ok(false),
         }
+    }
+
+    /// Whether it has the job's line already.
+    pub(super) fn lists(&self, job: JobId) -> bool {
+        self.entries.iter().any(|entry| entry.job == job)
     }
 
     /// Writes the line of a job that was claimed for this submission.

@@ -104,5 +104,6 @@ pub(crate) fn submission(n: u8) -> Submission {
         created_ms: u64::from(n),
         sealed: None,
         busy_until_ms: 0,
+        origin: submission::Origin::Jobs,
     }
 }

@@ -154,8 +154,7 @@ impl Plan {
             provider: temper,
             callers: callers(&random, calm_ms, hour_ms),
         };
-        // In half of all runs nobody waits for anybody's transfer: safety must not rest on it.
-        plan.timing.transfer_ms = [0, 0, 3_000, 15_000][index(&random, 4)];
+        plan.timing.transfer_ms = transfer_ms(&random);
         plan
     }
 
@@ -168,7 +167,7 @@ impl Plan {
 /// The longest pause of a caller between two tries, milliseconds.
 pub const PAUSE_MS: u64 = 20_000;
 
-fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
+pub(crate) fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
     Timing {
         tick_ms: random.between(1_000, 2_500),
         visibility_ms: 20_000,
@@ -187,8 +186,13 @@ fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
     }
 }
 
+/// In half of all runs nobody waits for anybody's transfer: safety must not rest on it.
+pub(crate) fn transfer_ms(random: &Random) -> u64 {
+    [0, 0, 3_000, 15_000][index(random, 4)]
+}
+
 /// Each hazard is absent from some runs and frequent in others, so that each also meets a calm world.
-fn hazards(random: &Random) -> Hazards {
+pub(crate) fn hazards(random: &Random) -> Hazards {
     let level = |levels: [u32; 4]| levels[index(random, 4)];
     Hazards {
         delay: level([0, 50, 200, 500]),
@@ -202,7 +206,7 @@ fn hazards(random: &Random) -> Hazards {
     }
 }
 
-fn temper(random: &Random) -> Temper {
+pub(crate) fn temper(random: &Random) -> Temper {
     let level = |levels: [u32; 4]| levels[index(random, 4)];
     Temper {
         slowest_ms: random.between(5_000, 90_000),
@@ -260,6 +264,6 @@ fn shared_manner(random: &Random) -> Manner {
     }
 }
 
-fn index(random: &Random, length: u64) -> usize {
+pub(crate) fn index(random: &Random, length: u64) -> usize {
     usize::try_from(random.between(0, length - 1)).unwrap_or(0)
 }
