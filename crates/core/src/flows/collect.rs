@@ -33,10 +33,9 @@ async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
             let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
-        (
-            Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. },
-            _,
-        ) => conclude(advancing).await,
+        (Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. }, _) => {
+            conclude(advancing).await
+        }
     }
 }
 
