@@ -190,12 +190,12 @@ async fn a_batch_outlives_its_gateway_at_any_instant() {
             let file = until("a stored file", PATIENCE, async || store(&http, &content).await).await;
             until("a batch", PATIENCE, async || create(&http, &file).await).await
         };
-        let death = async {
+        let crash = async {
             tokio::time::sleep(Duration::from_millis(run * 100 + rand::random_range(0..100))).await;
             gateway.kill();
             gateway.start().await;
         };
-        let (batch, ()) = tokio::join!(caller, death);
+        let (batch, ()) = tokio::join!(caller, crash);
         let done = comes_to(&gateway.http, &batch, &["completed"]).await;
         assert_eq!(conserved(&gateway.http, &done, COUNT).await, COUNT);
         let counts = upstream.counts();

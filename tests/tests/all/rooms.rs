@@ -18,12 +18,13 @@ const ROOMS: [(&str, &[&str]); 5] = [
 const PROOFS: [&str; 2] = ["offpeak-tests-aws", "offpeak-bench"];
 
 /// What the domain may use: nothing that does I/O by itself.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "async-trait",
     "base64",
     "bytes",
     "futures-util",
     "jiff",
+    "md-5",
     "memchr",
     "secrecy",
     "serde",

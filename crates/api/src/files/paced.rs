@@ -119,3 +119,58 @@ impl Stream for Paced {
         Poll::Ready(Some(piece))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body that is always ready: a hundred pieces of 1 MiB.
+    fn flood() -> Paced {
+        let pieces = (0..100).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[0; 1 << 20])));
+        Paced::new(Body::from_stream(stream::iter(pieces)))
+    }
+
+    /// Reads as multer does: until it is told to wait.
+    async fn turn(body: &mut Paced) -> Result<usize, Stop> {
+        poll_fn(|cx| {
+            let mut bytes = 0;
+            loop {
+                match body.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(piece))) => bytes += piece.len(),
+                    Poll::Ready(Some(Err(stop))) => return Poll::Ready(Err(stop)),
+                    Poll::Ready(None) | Poll::Pending => return Poll::Ready(Ok(bytes)),
+                }
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_reader_gets_one_piece_in_a_turn_and_no_more_than_it_has_room_for() {
+        let mut body = flood();
+        for _ in 0..ROOM / PIECE {
+            assert_eq!(turn(&mut body).await, Ok(PIECE));
+        }
+        assert_eq!(turn(&mut body).await, Err(Stop::Full));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_passes_on_what_it_gets_is_given_all_of_it() {
+        let mut body = flood();
+        let room = body.room();
+        let mut bytes = 0;
+        loop {
+            room.renew();
+            match turn(&mut body).await.unwrap() {
+                0 => break,
+                more => bytes += more,
+            }
+        }
+        assert_eq!(bytes, 100 << 20);
+    }
+}

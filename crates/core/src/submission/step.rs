@@ -63,22 +63,10 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Waiting { file: Some(file), .. } => Step::BeginCreate(file.clone()),
         State::Sealed | State::Waiting { file: None, .. } | State::Uploading => Step::Upload,
         State::Creating(creating) => find(creating, now_ms, timing),
-        State::Submitted(placed) if now_ms >= ends_ms(placed, timing) => {
-            Step::Cancel(placed.clone(), CancelReason::Overdue)
-        }
-        State::Submitted(placed) if submission.origin.is_withdrawn() => {
-            Step::Cancel(placed.clone(), CancelReason::Withdrawn)
-        }
-        State::Submitted(placed) if submission.origin.batch().is_some() && now_ms >= deadline_ms => {
-            Step::Cancel(placed.clone(), CancelReason::Deadline)
-        }
+        State::Submitted(placed) => submitted(submission, placed, now_ms, timing),
         State::Cancelling(placed, _) if now_ms >= ends_ms(placed, timing) + timing.margin_ms => {
             Step::Forsake(placed.clone())
         }
-        State::Submitted(placed) => match turn_ms(submission.id, now_ms, timing) {
-            Some(until_ms) => Step::Rest { until_ms: Some(until_ms) },
-            None => Step::Poll(placed.clone()),
-        },
         State::Cancelling(placed, _) => Step::Poll(placed.clone()),
         State::Collecting { not_before_ms, .. } if now_ms < *not_before_ms => {
             Step::Rest { until_ms: Some(*not_before_ms) }
@@ -86,6 +74,22 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Collecting { .. } => Step::Collect,
         State::Done { leftovers } if leftovers.is_empty() => Step::Rest { until_ms: None },
         State::Done { leftovers } => Step::CleanUp(leftovers.clone()),
+    }
+}
+
+/// Ask where the batch stands, unless it is to end, or it is not its turn.
+fn submitted(submission: &Submission, placed: &Placed, now_ms: u64, timing: &Timing) -> Step {
+    let overdue = submission.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms);
+    if now_ms >= ends_ms(placed, timing) {
+        Step::Cancel(placed.clone(), CancelReason::Overdue)
+    } else if submission.origin.is_withdrawn() {
+        Step::Cancel(placed.clone(), CancelReason::Withdrawn)
+    } else if overdue && submission.origin.batch().is_some() {
+        Step::Cancel(placed.clone(), CancelReason::Deadline)
+    } else if let Some(until_ms) = turn_ms(submission.id, now_ms, timing) {
+        Step::Rest { until_ms: Some(until_ms) }
+    } else {
+        Step::Poll(placed.clone())
     }
 }
 

@@ -33,17 +33,22 @@ async fn passed_through() {
     assert_ne!(stack.outputs["Url"], world.stack.outputs["Url"], "another front door has another address");
     stack.physical("SealingKey").clone_into(&mut SEALING_KEY.lock());
     let http = stack.http().with_key(KEY);
-    let job = accepted(&http, "sealed").await;
-    is_answered(world, &http, &job, "sealed").await;
-    // At once, so that another environment has to open the key that the first one made.
-    let texts: Vec<String> = (0..6).map(|number| format!("sealed {number}")).collect();
-    for (job, text) in join_all(texts.iter().map(|text| accepted(&http, text))).await.iter().zip(&texts) {
-        is_answered(world, &http, job, text).await;
-    }
+    are_answered(world, &http).await;
     is_streamed(world, &http).await;
     assert_eq!(http.get("/v1/models").send().await.status, 200, "what is relayed");
     holds_no_secret(world).await;
     ends_without_its_caller(world, &http).await;
+}
+
+async fn are_answered(world: &World, http: &Http) {
+    let job = accepted(http, "sealed").await;
+    is_answered(world, http, &job, "sealed").await;
+    // At once, so that another environment has to open the key that the first one made.
+    let texts: Vec<String> = (0..6).map(|number| format!("sealed {number}")).collect();
+    let jobs = join_all(texts.iter().map(|text| accepted(http, text))).await;
+    for (job, text) in jobs.iter().zip(&texts) {
+        is_answered(world, http, job, text).await;
+    }
 }
 
 /// A stream begins with comments while its job runs. The emulator hands on only what is whole, so that it comes piece by
