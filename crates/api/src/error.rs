@@ -22,11 +22,11 @@ pub(crate) struct ApiError {
     status: StatusCode,
     kind: &'static str,
     /// Empty where OpenAI gives none.
-    code: String,
-    message: String,
+    code: Box<str>,
+    message: Box<str>,
     param: Option<Cow<'static, str>>,
     /// Seconds after which to come back; without it a retry is pointless.
-    retry_after: Option<u64>,
+    retry_after: Option<u16>,
     job: Option<JobId>,
 }
 
@@ -37,7 +37,7 @@ impl ApiError {
             status if status.is_server_error() => "server_error",
             _ => "invalid_request_error",
         };
-        Self { status, kind, code: code.to_owned(), message: message.into(), param: None, retry_after: None, job: None }
+        Self { status, kind, code: code.into(), message: message.into().into(), param: None, retry_after: None, job: None }
     }
 
     pub(crate) fn bad_request(code: &str, param: Option<&'static str>, message: impl Into<String>) -> Self {
@@ -86,7 +86,7 @@ impl ApiError {
 
     #[must_use]
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds.clamp(1, 60)), ..self }
+        Self { retry_after: u16::try_from(seconds.clamp(1, 60)).ok(), ..self }
     }
 
     /// The envelope.

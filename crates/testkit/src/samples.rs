@@ -146,8 +146,8 @@ impl Namespace {
             state: State::Open { owner: self.request_id(), lease_until_ms: CREATED_MS + 60_000 },
             created_ms: CREATED_MS,
             sealed: None,
-            origin: Origin::Jobs,
             busy_until_ms: 0,
+            origin: Origin::Jobs,
         }
     }
 

@@ -172,8 +172,8 @@ async fn claim(gateway: &Gateway, job: &str) {
         state: State::Open { owner: RequestId([1; 16]), lease_until_ms: now_ms + 3_600_000 },
         created_ms: now_ms,
         sealed: None,
-        origin: Origin::Jobs,
         busy_until_ms: 0,
+        origin: Origin::Jobs,
     };
     store.submissions().create(&submission).await.unwrap();
     let claim = Transition::new(job.id, job.as_is(), Event::Claim(submission.id), now_ms).unwrap();

@@ -33,27 +33,28 @@ async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
             let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
-        _ if advancing.row.origin.batch().is_some() => {
-            batches::bring_home(advancing).await?;
-            advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
-        }
         (Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. }, _) => {
             conclude(advancing).await
         }
     }
 }
 
-/// Gives every job its outcome, and ends the submission.
+/// Gives every job its outcome, or a batch its lines, and ends the submission.
 async fn conclude(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
     let State::Collecting { ending, results, .. } = &advancing.row.state else { return Ok(Then::Again) };
     let Some(sealed) = &advancing.row.sealed else { return Ok(advancing.rest()) };
+    if advancing.row.origin.batch().is_some() {
+        batches::bring_home(advancing).await?;
+        return advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await;
+    }
     let manifest = manifest(advancing.ports, sealed).await?;
     let lines = match results {
         Some(name) => Some((name, advancing.ports.objects.stream(name).await?.1)),
         None => None,
     };
     settle(advancing, &manifest, lines).await?;
-    advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
+    let leftovers = if results.is_some() { kept_or_gone(advancing, ending) } else { leftovers(ending) };
+    advancing.take(Event::Collected { leftovers }).await
 }
 
 /// Downloads the batch's files into a fresh object, has it chosen unless somebody was faster, and goes on with it.

@@ -43,8 +43,8 @@ impl Filling {
             state: State::Open { owner, lease_until_ms: now_ms + ports.settings.timing.lease_ms },
             created_ms: now_ms,
             sealed: None,
-            origin: Origin::Jobs,
             busy_until_ms: 0,
+            origin: Origin::Jobs,
         };
         ports.submissions.create(&submission).await?;
         let object = ObjectName(format!("sealed/{id}.jsonl"));

@@ -33,10 +33,15 @@ pub struct Submission {
     /// Whose lines it has.
     #[serde(default, skip_serializing_if = "Origin::is_jobs")]
     pub origin: Origin,
-    /// Until when whoever transfers its file, or settles its lines, asks the others to leave it alone, Unix milliseconds;
+    /// Until when whoever transfers its file, or settles its jobs, asks the others to leave it alone, Unix milliseconds;
     /// 0, nobody does. It saves work that would be done twice; nothing else relies on it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub busy_until_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Whose lines a submission has.
@@ -72,11 +77,6 @@ impl Origin {
     const fn is_jobs(&self) -> bool {
         matches!(self, Self::Jobs)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// What sealing fixed for ever.

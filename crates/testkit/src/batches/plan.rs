@@ -3,7 +3,7 @@
 use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
 
-use crate::crash::plan::{Hazards, Temper, hazards, index, temper, timing};
+use crate::crash::plan::{Hazards, Temper, hazards, index, temper, timing, transfer_ms};
 use crate::fakes::Random;
 
 /// A run, decided.
@@ -43,7 +43,7 @@ impl Plan {
         let provider = temper(&random);
         let timing = Timing { window_ms: random.between(60_000, 240_000), ..timing(&random, &provider, 5_000) };
         let calm_ms = random.between(60_000, 300_000);
-        Self {
+        let mut plan = Self {
             timing,
             limits: Limits {
                 requests: random.between(2, 9),
@@ -57,7 +57,9 @@ impl Plan {
             hazards: Hazards { repeated: 0, reply: 0, ..hazards(&random) },
             provider,
             batches: (0..random.between(1, 4)).map(|_| batch(&random, calm_ms)).collect(),
-        }
+        };
+        plan.timing.transfer_ms = transfer_ms(&random);
+        plan
     }
 }
 

@@ -154,8 +154,7 @@ impl Plan {
             provider: temper,
             callers: callers(&random, calm_ms, hour_ms),
         };
-        // In half of all runs nobody waits for anybody's transfer: safety must not rest on it.
-        plan.timing.transfer_ms = [0, 0, 3_000, 15_000][index(&random, 4)];
+        plan.timing.transfer_ms = transfer_ms(&random);
         plan
     }
 
@@ -185,6 +184,11 @@ pub(crate) fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
         max_downloads: 10,
         ..Timing::default()
     }
+}
+
+/// In half of all runs nobody waits for anybody's transfer: safety must not rest on it.
+pub(crate) fn transfer_ms(random: &Random) -> u64 {
+    [0, 0, 3_000, 15_000][index(random, 4)]
 }
 
 /// Each hazard is absent from some runs and frequent in others, so that each also meets a calm world.

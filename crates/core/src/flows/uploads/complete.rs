@@ -29,8 +29,8 @@ pub async fn complete(
             return completed(ports, upload, file).await;
         }
         let upload = pending(ports, tenant, id).await?;
-        let named = ordered(&upload, order)?;
-        let file = assemble(ports, &upload, &named, md5).await?;
+        let chosen = ordered(&upload, order)?;
+        let file = assemble(ports, &upload, &chosen, md5).await?;
         let after = Upload { state: UploadState::Completed { file: file.id }, ..upload };
         // A part came meanwhile, or another completion or the cancellation was faster.
         if !ports.uploads.replace(&after).await? {
@@ -77,12 +77,12 @@ fn ordered(upload: &Upload, order: &[String]) -> Result<Vec<UploadPart>, UploadE
 async fn assemble(
     ports: &Ports,
     upload: &Upload,
-    named: &[UploadPart],
+    chosen: &[UploadPart],
     md5: Option<&str>,
 ) -> Result<File, UploadError> {
     let mut receiving = receive_as(ports, upload.bytes, upload.expires_after_ms.is_some()).await?;
     let mut sum = Md5::new();
-    for part in named {
+    for part in chosen {
         let (_, mut pieces) = ports.objects.stream(&part.object).await?;
         while let Some(piece) = pieces.next().await {
             let piece = piece?;
