@@ -149,9 +149,7 @@ pub(crate) fn wrong_type(name: &str, expected: &str, raw: &str) -> ApiError {
 
 fn and(values: &[String]) -> String {
     match values {
-        [first @ .., before, last] => {
-            first.iter().map(|value| format!("{value}, ")).collect::<String>() + &format!("{before}, and {last}")
-        }
-        few => few.concat(),
+        [first @ .., last] => format!("{}, and {last}", first.join(", ")),
+        [] => String::new(),
     }
 }
