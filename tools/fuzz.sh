@@ -12,7 +12,7 @@ cargo=${CARGO:-cargo}
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(body headers lines)
+[ ${#targets[@]} -gt 0 ] || targets=(body headers input lines)
 
 if ! rustc "+$toolchain" --version >/dev/null 2>&1; then
   echo "fuzz.sh: the toolchain $toolchain is missing; rustup toolchain install $toolchain" >&2

@@ -58,6 +58,8 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/batches", get(batches::list).post(batches::create))
         .route("/v1/batches/{id}", get(batches::show))
         .route("/v1/batches/{id}/cancel", post(batches::cancel))
+        .route("/v1/batches/{id}/results", get(batches::results))
+        .route("/v1/batches/{id}/retry", post(batches::retry))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
         .route("/healthz", get(health::live))

@@ -146,6 +146,7 @@ impl Namespace {
 
     fn collected(&self) -> Collected {
         Collected {
+            order: 7,
             results: Some(self.object("results")),
             completed: 40_000,
             failed: 7,

@@ -3,7 +3,7 @@
 use std::thread;
 
 use offpeak_core::faults::Fault;
-use offpeak_testkit::batches::{Counts, FAULTS, run};
+use offpeak_testkit::batches::{Counts, FAULTS, run, run_cut};
 
 /// Seeds of one run, unless `OFFPEAK_CRASH_SEEDS` says otherwise.
 const SEEDS: u64 = 2_000;
@@ -54,6 +54,19 @@ fn report(seed: u64) -> String {
 fn a_seed_is_one_run() {
     for seed in [3, 45, 1_000_003] {
         assert_eq!(run(seed, None, true).trace, run(seed, None, true).trace, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_death_at_any_passage_loses_no_line() {
+    let (whole, passages) = run_cut(u64::MAX, false);
+    assert_eq!(whole.failures, Vec::<String>::new());
+    println!("{passages} passages: {}", whole.counts);
+    let ends = [whole.counts.completed, whole.counts.cancelled, whole.counts.expired];
+    assert!(passages > 500 && ends == [1, 1, 1] && whole.counts.reruns > 0, "{passages}: {}", whole.counts);
+    for at in 0..passages {
+        let (outcome, _) = run_cut(at, false);
+        assert_eq!((outcome.failures, outcome.counts.kills), (Vec::new(), 1), "cut at {at} of {passages}");
     }
 }
 

@@ -202,3 +202,40 @@ async fn a_batch_outlives_its_gateway_at_any_instant() {
         assert_eq!((counts.lines_run, counts.paid_twice), (COUNT as u64, 0), "run {run}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_come_while_a_batch_runs_and_what_failed_may_run_again() {
+    const COUNT: usize = 120;
+    let faults = Faults { line_fail_rate: 0.2, ..Faults::default() };
+    let upstream = Upstream::slow_with(Duration::from_millis(200), faults).await;
+    let gateway = Gateway::before(&upstream).provider("max_requests = 50\n").start().await;
+    let file = store(&gateway.http, &input(COUNT, &["gpt-a"])).await.unwrap();
+    let batch = create(&gateway.http, &file).await.unwrap();
+    let (mut found, mut after) = (BTreeMap::new(), String::new());
+    until("every result", PATIENCE, async || {
+        let page = gateway.http.json(&format!("/v1/batches/{batch}/results?limit=7{after}")).await;
+        for line in page["data"].as_array().unwrap() {
+            let id = line["custom_id"].as_str().unwrap().to_owned();
+            assert!(found.insert(id, line.clone()).is_none(), "twice: {line}");
+        }
+        after = format!("&after={}", page["last_id"].as_str().unwrap());
+        (page["status"] == "completed" && page["has_more"] == false).then_some(())
+    })
+    .await;
+    let done = show(&gateway.http, &batch).await.unwrap();
+    let answered = conserved(&gateway.http, &done, COUNT).await;
+    let left = lines(&gateway.http, &done).await;
+    assert_eq!(found, left.into_iter().map(|(id, (_, line))| (id, line)).collect());
+    upstream.fails_with(Faults::default());
+    let retry = format!("/v1/batches/{batch}/retry");
+    let again = gateway.http.post_bytes(&retry, "").header("idempotency-key", "again").send().await.json();
+    let repeat = gateway.http.post_bytes(&retry, "").header("idempotency-key", "again").send().await.json();
+    assert_eq!(repeat["id"], again["id"]);
+    let again = comes_to(&gateway.http, again["id"].as_str().unwrap(), &["completed"]).await;
+    let failed = COUNT - answered;
+    assert!(failed > 0);
+    assert_eq!(again["request_counts"], json!({"total": failed, "completed": failed, "failed": 0}));
+    let none = gateway.http.post_bytes(&format!("/v1/batches/{}/retry", again["id"].as_str().unwrap()), "");
+    assert_eq!(none.send().await.error(409), "nothing_to_retry");
+    assert_eq!(upstream.counts().lines_run, COUNT as u64);
+}

@@ -2,6 +2,7 @@
 
 mod create;
 mod inline;
+mod results;
 mod view;
 
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use offpeak_core::ports::StoreError;
 use serde::Deserialize;
 
 pub(crate) use create::create;
+pub(crate) use results::{results, retry};
 
 use crate::caller::authenticate;
 use crate::error::ApiError;

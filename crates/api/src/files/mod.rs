@@ -132,7 +132,13 @@ pub(crate) async fn list(
 pub(crate) fn failed(error: ReceiveError) -> ApiError {
     match error {
         ReceiveError::TooLarge { most } => {
-            let message = format!("The file is larger than {most} bytes, the most that is taken here.");
+            let way = if most == STRICT_BYTES {
+                "the most that a batch's input may have here."
+            } else {
+                "the most that one call may carry here; larger files come in parts, through /v1/uploads \
+                 (client.uploads.upload_file_chunked, with a part_size)."
+            };
+            let message = format!("The file is larger than {most} bytes, {way}");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", message).at("file")
         }
         ReceiveError::NotJsonl => not_jsonl(),

@@ -64,12 +64,21 @@ async fn a_batch_is_answered_at_once_with_every_field() {
     assert_eq!(door.get(&format!("{BATCHES}/{}", id(&batch))).await.ok(), want);
 }
 
+/// A body, and how it is refused: the field, the code, and a part of the message.
+type Refused = (Value, &'static str, &'static str, &'static str);
+
+async fn refuses(door: &Door, cases: Vec<Refused>) {
+    for (body, param, code, part) in cases {
+        let (message, found, found_code) = door.post(BATCHES, &body).await.error(400);
+        assert_eq!((found, found_code), (json!(param), json!(code)), "{message}");
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(door.fakes.batches.snapshot(), [], "what is refused leaves nothing");
+}
+
 #[tokio::test]
 async fn what_a_batch_may_not_say_is_refused_in_openais_words() {
-    let door = Door::new(rules());
-    let notes = |count: usize| (0..count).map(|at| (format!("k{at}"), json!("v"))).collect::<Value>();
-    let expiry = |anchor: &str, seconds: Value| json!({"anchor": anchor, "seconds": seconds});
-    for (body, param, code, part) in [
+    let cases = vec![
         (json!({}), "input_file_id", "missing_required_parameter", "Missing required parameter: 'input_file_id'."),
         (with("input_file_id", Value::Null), "input_file_id", "missing_required_parameter", "'input_file_id'"),
         (with("input_file_id", json!(7)), "input_file_id", "invalid_type", "expected a string, but got an integer"),
@@ -86,6 +95,22 @@ async fn what_a_batch_may_not_say_is_refused_in_openais_words() {
         (with("completion_window", json!("48h")), "completion_window", "invalid_value", "must be '24h'."),
         (with("completion_window", json!("")), "completion_window", "invalid_value", "Invalid value: ''."),
         (with("completion_window", json!(24)), "completion_window", "invalid_type", "a string, but got an integer"),
+        (with("colour", json!("red")), "colour", "unknown_parameter", "Unknown parameter: 'colour'."),
+        (with("requests", json!([{}])), "requests", "invalid_value", "not both"),
+    ];
+    let door = Door::new(rules());
+    refuses(&door, cases).await;
+    let send = |body: &'static str| door.send(http::Request::post(BATCHES).body(Body::from(body)).unwrap());
+    for body in ["", "[]", "null", "{", "input_file_id=1"] {
+        assert_eq!(send(body).await.error(400).2, json!("invalid_json"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn notes_and_expiries_have_openais_bounds() {
+    let notes = |count: usize| (0..count).map(|at| (format!("k{at}"), json!("v"))).collect::<Value>();
+    let expiry = |anchor: &str, seconds: Value| json!({"anchor": anchor, "seconds": seconds});
+    let cases = vec![
         (with("metadata", json!([])), "metadata", "invalid_type", "expected an object, but got an array"),
         (
             with("metadata", json!({"tags": ["a"]})),
@@ -127,23 +152,14 @@ async fn what_a_batch_may_not_say_is_refused_in_openais_words() {
             "invalid_type",
             "expected an integer, but got a string",
         ),
-        (with("colour", json!("red")), "colour", "unknown_parameter", "Unknown parameter: 'colour'."),
-        (with("requests", json!([{}])), "requests", "invalid_value", "not both"),
-    ] {
-        let (message, found, found_code) = door.post(BATCHES, &body).await.error(400);
-        assert_eq!((found, found_code), (json!(param), json!(code)), "{message}");
-        assert!(message.contains(part), "{message}");
-    }
+    ];
+    let door = Door::new(rules());
+    refuses(&door, cases).await;
     let long = with("metadata", json!({"k".repeat(65): "v"}));
     assert_eq!(door.post(BATCHES, &long).await.error(400).2, json!("string_above_max_length"));
-    let send = |body: &'static str| door.send(http::Request::post(BATCHES).body(Body::from(body)).unwrap());
-    for body in ["", "[]", "null", "{", "input_file_id=1"] {
-        assert_eq!(send(body).await.error(400).2, json!("invalid_json"), "{body}");
-    }
     let fits = with("metadata", json!({"k".repeat(64): "\u{fc}".repeat(512)}));
     door.post(BATCHES, &fits).await.ok();
     door.post(BATCHES, &with("metadata", notes(16))).await.ok();
-    assert_eq!(door.fakes.batches.snapshot().len(), 2, "what is refused leaves nothing");
 }
 
 #[tokio::test]
@@ -264,6 +280,20 @@ async fn cancelling_twice_is_allowed_and_cancelling_what_ended_is_not() {
     let got = cancel(&failed).await;
     let want = ("Cannot cancel a batch with status 'failed'.".to_owned(), Value::Null, Value::Null);
     assert_eq!((got.error(409), got.header("x-should-retry")), (want, "false"));
+}
+
+#[tokio::test]
+async fn a_batch_without_results_has_an_empty_page_and_nothing_to_retry() {
+    let door = Door::new(rules());
+    let batch = door.post(BATCHES, &asked("file_00000000000000000000000000000001")).await.ok();
+    let path = format!("{BATCHES}/{}", id(&batch));
+    let want = json!({"object": "list", "status": "validating", "data": [], "last_id": "0-0", "has_more": false});
+    assert_eq!(door.get(&format!("{path}/results?after=0-0&limit=1000")).await.ok(), want);
+    for (query, param) in [("after=1", "after"), ("after=", "after"), ("limit=0", "limit"), ("limit=1001", "limit")] {
+        assert_eq!(door.get(&format!("{path}/results?{query}")).await.error(400).1, json!(param), "{query}");
+    }
+    let got = door.post(&format!("{path}/retry"), &json!({})).await;
+    assert_eq!((got.error(409).2, got.header("x-should-retry")), (json!("nothing_to_retry"), "false"));
 }
 
 #[tokio::test]

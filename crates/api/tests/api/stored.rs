@@ -25,6 +25,8 @@ fn calls(file: &str, upload: &str, batch: &str) -> Vec<(Method, String, Vec<u8>,
         get(format!("/v1/batches/{batch}")),
         get(format!("/v1/batches?after={batch}")),
         (Method::POST, format!("/v1/batches/{batch}/cancel"), Vec::new(), ""),
+        (Method::POST, format!("/v1/batches/{batch}/retry"), Vec::new(), ""),
+        get(format!("/v1/batches/{batch}/results")),
     ]
 }
 

@@ -46,6 +46,9 @@ pub enum PartState {
 /// What became of a part's lines. Each is counted once: completed, failed, unrun or rerun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {
+    /// How many parts had come home before it.
+    #[serde(default)]
+    pub order: u32,
     /// The provider's lines, if there are any. The first of each id counts.
     pub results: Option<ObjectName>,
     /// Lines that were answered with success.
@@ -127,8 +130,9 @@ pub(super) fn collect(
     collected: &Collected,
     again: Option<&Part>,
 ) -> Option<()> {
+    let order = u32::try_from(parts.iter().filter(|part| part.collected().is_some()).count()).ok()?;
     let part = parts.iter_mut().find(|part| part.submission == submission && part.collected().is_none())?;
-    part.state = PartState::Collected(collected.clone());
+    part.state = PartState::Collected(Collected { order, ..collected.clone() });
     parts.extend(again.cloned());
     Some(())
 }

@@ -66,6 +66,18 @@ pub fn with_model(answer: &Bytes, model: &str) -> Bytes {
     out.into()
 }
 
+/// A line of a batch's input, the model of its body set to the caller's name for it; as it is where it has none.
+pub(crate) fn with_model_in_body(line: &Bytes, model: &str) -> Bytes {
+    let Some(entries) = scan::entries(line) else { return line.clone() };
+    let Some(body) = entries.iter().find(|entry| entry.key == "body") else { return line.clone() };
+    let renamed = with_model(&line.slice(body.value..body.end), model);
+    let mut out = Vec::with_capacity(line.len() + model.len());
+    out.extend_from_slice(&line[..body.value]);
+    out.extend_from_slice(&renamed);
+    out.extend_from_slice(&line[body.end..]);
+    out.into()
+}
+
 /// Whether the bytes are a JSON object, and nothing else.
 pub(crate) fn is_object(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| checked_entries(text).is_ok())

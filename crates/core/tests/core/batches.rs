@@ -82,6 +82,7 @@ fn part(n: u8) -> Part {
 
 fn collected() -> Collected {
     Collected {
+        order: 0,
         results: Some(ObjectName::from("results/1")),
         completed: 5,
         failed: 3,

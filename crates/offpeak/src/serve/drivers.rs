@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offpeak_config::Config;
+use offpeak_core::flows::batches;
 use offpeak_core::flows::pack;
 use offpeak_core::flows::sweep::{self, Retired};
 use offpeak_core::flows::sweep_native::{self, Swept};
-use offpeak_core::flows::{advance_all::Round, batches};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{Ports, StoreError};
 use offpeak_embedded::{Batches, Files, Jobs, Store, Submissions, Uploads};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::compose::{Composed, millis, now_ms};
@@ -52,9 +52,8 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
     for class in composed.ports.settings.classes.keys() {
         drivers.spawn(packer(composed.ports.clone(), class.clone(), sealed.clone(), stopped.clone()));
     }
-    let placed = Arc::new(Notify::new());
-    drivers.spawn(batcher(composed.ports.clone(), Arc::clone(&placed), stopped.clone()));
-    drivers.spawn(poll(composed.ports.clone(), (news, placed), stopped.clone()));
+    drivers.spawn(batcher(composed.ports.clone(), sealed, stopped.clone()));
+    drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
     let rows = Rows::of(&composed.store);
     drivers.spawn(sweeper(composed.ports.clone(), rows, config.retention_ms(), stopped.clone()));
     Drivers(drivers)
@@ -93,13 +92,18 @@ async fn packer(
     }
 }
 
-/// Drives batches; what a drive places is told to the poller, and what comes home there is met at the next tick.
-async fn batcher(ports: Ports, placed: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+/// Drives batches: what a drive placed or withdrew is told to the poller, and what came home there is met at the next
+/// tick.
+async fn batcher(ports: Ports, news: mpsc::UnboundedSender<SubmissionId>, mut stopped: watch::Receiver<bool>) {
     let tick = Duration::from_millis(ports.settings.timing.tick_ms.max(5));
     while nap(tick, &mut stopped).await {
         match batches::drive_all(&ports, now_ms(&ports) + DRAIN_MS).await {
-            Ok(round) if round == Round::default() => {}
-            Ok(_) => placed.notify_one(),
+            Ok(driven) => {
+                for id in driven.news {
+                    // Without a poller the process is going down; the next one finds the row.
+                    let _ = news.send(id);
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "open batches could not be listed");
                 nap(Duration::from_millis(AGAIN_MS), &mut stopped).await;

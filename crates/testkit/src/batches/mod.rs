@@ -12,6 +12,7 @@
 
 mod caller;
 mod crew;
+mod cut;
 mod input;
 mod judge;
 mod judge_money;
@@ -102,7 +103,25 @@ pub fn run(seed: u64, fault: Option<Fault>, traced: bool) -> Outcome {
         .build()
         .expect("a runtime for one thread");
     plant(fault);
-    let outcome = runtime.block_on(Box::pin(world::World::run(seed, traced)));
+    let outcome = runtime.block_on(Box::pin(world::World::run(plan::Plan::of(seed), seed, traced, None)));
     plant(None);
     outcome
+}
+
+/// Runs three batches in fair weather, but for one death: of whoever makes the nth passage between a flow and its ports.
+///
+/// One of them is cancelled, and one expires. Returns how many passages there were too.
+///
+/// # Panics
+/// Where no runtime can be built.
+#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
+pub fn run_cut(at: u64, traced: bool) -> (Outcome, u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime for one thread");
+    let cut = cut::Cut::at(at);
+    let world = world::World::run(plan::Plan::fair(), 1, traced, Some(cut.clone()));
+    (runtime.block_on(Box::pin(world)), cut.passed())
 }

@@ -63,6 +63,37 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Fair weather: nothing goes wrong but lines, of which some fail in passing.
+    pub(super) fn fair() -> Self {
+        let random = Random::seeded(1);
+        let passing = Temper { slowest_ms: 8_000, passing: 150, ..temper(&random).calmed() };
+        let batch = |models: &[&'static str], lines, window_ms, cancel_after_ms| BatchPlan {
+            tenant: "one",
+            models: models.to_vec(),
+            lines,
+            broken: None,
+            start_ms: 0,
+            window_ms,
+            cancel_after_ms,
+        };
+        Self {
+            timing: timing(&random, &passing, 5_000),
+            limits: Limits { requests: 3, bytes: 1_800, tokens: u64::MAX, inputs: u64::MAX },
+            calm_ms: 120_000,
+            drivers: 1,
+            pollers: 1,
+            hazards: Hazards::default(),
+            provider: passing,
+            batches: vec![
+                batch(&["plain", "old", "a", "b", "c"], 7, 3_600_000, None),
+                batch(&["plain"], 5, 3_600_000, Some(9_000)),
+                batch(&["plain"], 5, 5_000, None),
+            ],
+        }
+    }
+}
+
 fn batch(random: &Random, calm_ms: u64) -> BatchPlan {
     let models: &[&[&str]] = &[&["plain"], &["plain", "other"], &["old"], &["a", "b", "c", "d", "e", "f"]];
     let lines = index(random, 30) + 1;

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::caller::{Caller, Heard};
 use super::crew::{Duty, Worker};
+use super::cut::{self, Cut};
 use super::plan::Plan;
 use super::{Outcome, judge};
 use crate::chaos::{Gate, behind};
@@ -37,14 +38,16 @@ pub(super) struct World {
     pub(super) provider: ScriptedProvider,
     pub(super) heard: Heard,
     weather: Weather,
+    /// In place of the weather, where there is one.
+    cut: Option<Cut>,
     /// The stores as the judge watches them: without any hazard.
     ports: Ports,
 }
 
 impl World {
     /// Runs a seed to its end and judges it.
-    pub(super) async fn run(seed: u64, traced: bool) -> Outcome {
-        let world = Self::new(seed, traced);
+    pub(super) async fn run(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Outcome {
+        let world = Self::new(plan, seed, traced, cut);
         let callers = world.begin();
         sleep(Duration::from_millis(world.plan.calm_ms)).await;
         world.watch.trace.say("world", || "the weather clears".to_owned());
@@ -55,8 +58,7 @@ impl World {
         judge::judge(&world, ended)
     }
 
-    fn new(seed: u64, traced: bool) -> Self {
-        let plan = Plan::of(seed);
+    fn new(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Self {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, seed);
         let own = CredentialId::own("provider");
@@ -74,21 +76,20 @@ impl World {
             batches: Arc::new(Batches(watch.clone())),
             ..ports
         };
-        Self { plan, watch, provider, heard: Heard::default(), weather, ports }
+        Self { plan, watch, provider, heard: Heard::default(), weather, cut, ports }
     }
 
     /// An actor's own way to the ports, with its own clock and its own life.
     fn way(&self, name: String) -> (Ports, Switch) {
         let switch = Switch::default();
         let skew_ms = self.weather.random.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed();
-        let gate: Arc<dyn Gate> = Arc::new(Way {
-            name,
-            switch: switch.clone(),
-            weather: self.weather.clone(),
-            late: self.plan.provider.late,
-            book: self.watch.book.clone(),
-            trace: self.watch.trace.clone(),
-        });
+        let (life, book, trace) = (switch.clone(), self.watch.book.clone(), self.watch.trace.clone());
+        let gate: Arc<dyn Gate> = if let Some(cut) = self.cut.clone() {
+            Arc::new(cut::Way { name, cut, switch: life, book, trace })
+        } else {
+            let (weather, late) = (self.weather.clone(), self.plan.provider.late);
+            Arc::new(Way { name, switch: life, weather, late, book, trace })
+        };
         let ports = behind(&self.ports, &gate);
         (Ports { clock: Arc::new(self.watch.fakes.clock.skewed(skew_ms)), ..ports }, switch)
     }

@@ -66,12 +66,17 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
 
 /// The id of the batch that an Idempotency-Key names within its tenant.
 fn keyed(tenant: &TenantId, key: &str) -> NativeBatchId {
+    NativeBatchId(derive(&["batch", tenant.as_str(), key]))
+}
+
+/// Each part is preceded by its length, so that no two lists of parts meet.
+pub(super) fn derive(words: &[&str]) -> [u8; 16] {
     let mut hash = Sha256::new();
-    for part in [tenant.as_str(), key] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
+    for word in words {
+        hash.update((word.len() as u64).to_be_bytes());
+        hash.update(word);
     }
     let mut id = [0; 16];
     id.copy_from_slice(&hash.finalize()[..16]);
-    NativeBatchId(id)
+    id
 }

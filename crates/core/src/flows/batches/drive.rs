@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use super::{merge, place, split, take};
 use crate::batch::{Event, Step, step};
 use crate::flows::advance_all::Round;
-use crate::ids::NativeBatchId;
+use crate::ids::{NativeBatchId, SubmissionId};
 use crate::ports::{Ports, StoreError};
 
 /// Steps in one drive at most: what is left waits for the next tick.
@@ -14,48 +14,63 @@ const STEPS: usize = 16;
 /// Batches driven at once: each may hold a line and the manifests of a part, so memory bounds them.
 const DRIVING: usize = 2;
 
-/// Takes a batch's next steps until its submissions have to go on, or it has ended.
+/// Takes a batch's next steps until its submissions have to go on, or it has ended. Returns the submissions for which
+/// there is news: they were placed, or asked to end.
 ///
 /// # Errors
 /// [`StoreError`]: repeat at the next tick.
-pub async fn drive(ports: &Ports, id: NativeBatchId) -> Result<(), StoreError> {
+pub async fn drive(ports: &Ports, id: NativeBatchId) -> Result<Vec<SubmissionId>, StoreError> {
+    let mut news = Vec::new();
     for _ in 0..STEPS {
-        let Some(batch) = ports.batches.get(id).await? else { return Ok(()) };
+        let Some(batch) = ports.batches.get(id).await? else { break };
         match step(&batch) {
-            Step::Rest => return Ok(()),
+            Step::Rest => break,
             Step::Validate => split::split(ports, &batch).await?,
-            Step::Place => place::place(ports, &batch).await?,
-            Step::Withdraw => place::withdraw(ports, &batch).await?,
+            Step::Place => news.extend(place::place(ports, &batch).await?),
+            Step::Withdraw => news.extend(place::withdraw(ports, &batch).await?),
             Step::Finalize => {
                 take(ports, &batch, Event::Finalize).await?;
             }
             Step::Merge => merge::merge(ports, &batch).await?,
         }
     }
-    Ok(())
+    Ok(news)
 }
 
-/// Drives each open batch, beginning none at or after `stop_ms` (Unix milliseconds). What fails is logged and stops no
-/// other. What it places is open when it returns: submissions are advanced after it.
+/// What came of driving.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Driven {
+    /// How many batches took every step they could, failed, or had no time.
+    pub round: Round,
+    /// Submissions for which there is news.
+    pub news: Vec<SubmissionId>,
+}
+
+/// Drives each open batch, beginning none at or after `stop_ms` (Unix milliseconds).
+///
+/// What fails is logged and stops no other. Whoever advances submissions does so after it, and may call it again when some came home.
 ///
 /// # Errors
 /// [`StoreError`]: what is open could not be listed.
-pub async fn drive_all(ports: &Ports, stop_ms: u64) -> Result<Round, StoreError> {
+pub async fn drive_all(ports: &Ports, stop_ms: u64) -> Result<Driven, StoreError> {
     let ids = ports.batches.open().await?;
     let ends = stream::iter(ids).map(|id| drive_one(ports, id, stop_ms)).buffer_unordered(DRIVING);
-    let fold = |mut round: Round, end| async move {
+    let fold = |mut driven: Driven, end: Option<Result<Vec<SubmissionId>, StoreError>>| async move {
         match end {
-            Some(true) => round.advanced += 1,
-            Some(false) => round.failed += 1,
-            None => round.left += 1,
+            Some(Ok(news)) => {
+                driven.round.advanced += 1;
+                driven.news.extend(news);
+            }
+            Some(Err(_)) => driven.round.failed += 1,
+            None => driven.round.left += 1,
         }
-        round
+        driven
     };
-    Ok(ends.fold(Round::default(), fold).await)
+    Ok(ends.fold(Driven::default(), fold).await)
 }
 
-/// Whether it went well; `None` if there was no time.
-async fn drive_one(ports: &Ports, id: NativeBatchId, stop_ms: u64) -> Option<bool> {
+/// What came of it; `None` if there was no time.
+async fn drive_one(ports: &Ports, id: NativeBatchId, stop_ms: u64) -> Option<Result<Vec<SubmissionId>, StoreError>> {
     if ports.clock.now_ms() >= stop_ms {
         return None;
     }
@@ -63,5 +78,5 @@ async fn drive_one(ports: &Ports, id: NativeBatchId, stop_ms: u64) -> Option<boo
     if let Err(error) = &driven {
         tracing::error!(%error, batch = %id, "a batch could not be driven");
     }
-    Some(driven.is_ok())
+    Some(driven)
 }

@@ -13,7 +13,7 @@ use crate::flows::advance::Advancing;
 use crate::flows::lines::Lines;
 use crate::flows::{manifest, submission_id};
 use crate::ids::ObjectName;
-use crate::ports::{StoreError, UsageRow};
+use crate::ports::{Ports, StoreError, UsageRow};
 use crate::submission::line::{self, Found};
 use crate::submission::manifest::Manifest;
 use crate::submission::{Ending, State};
@@ -99,21 +99,30 @@ async fn forget_unused(
     Ok(())
 }
 
-/// Reads the results once. The first line of an id counts.
+/// What became of each line, by the results and by how the stay at the backend ended.
 async fn count(
     advancing: &Advancing<'_>,
     manifest: &Manifest,
     ending: &Ending,
     results: Option<&ObjectName>,
 ) -> Result<Tally, StoreError> {
-    let mut tally = Tally { fates: vec![Fate::Unanswered; manifest.len()], usage: Usage::default(), answered: 0 };
+    let mut tally = fates_of(advancing.ports, manifest, results).await?;
     if let Ending::Refused { refusal, .. } = ending {
         name_lines(&mut tally.fates, manifest, &refusal.lines);
     }
+    Ok(tally)
+}
+
+/// Reads the results once. The first line of an id counts.
+pub(super) async fn fates_of(
+    ports: &Ports,
+    manifest: &Manifest,
+    results: Option<&ObjectName>,
+) -> Result<Tally, StoreError> {
+    let mut tally = Tally { fates: vec![Fate::Unanswered; manifest.len()], usage: Usage::default(), answered: 0 };
     let Some(results) = results else { return Ok(tally) };
     let mut seen = vec![false; manifest.len()];
-    let (_, stream) = advancing.ports.objects.stream(results).await?;
-    let mut lines = Lines::of(stream);
+    let mut lines = Lines::of(ports.objects.stream(results).await?.1);
     while let Some(line) = lines.next().await? {
         let Some(found) = Found::read(&line.bytes) else { continue };
         let Some(index) = manifest.find(crate::batch::line_id(&found.custom_id)) else { continue };
@@ -151,6 +160,7 @@ fn collected(home: &Home<'_>, tally: &Tally, picked: &[bool], results: Option<&O
         tally.fates.iter().zip(picked).filter(|(fate, picked)| wanted(**fate, **picked)).count() as u64
     };
     Collected {
+        order: 0,
         results: results.cloned(),
         completed: count(&|fate, _| fate == Fate::Completed),
         failed: count(&|fate, picked| !picked && matches!(fate, Fate::Failed | Fate::Passing)),

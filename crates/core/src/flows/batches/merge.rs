@@ -75,7 +75,12 @@ async fn merge_part<'a>(
 }
 
 /// Which lines of a part a later part ran again: what this one says of them does not count.
-async fn rerun_lines(ports: &Ports, batch: &Batch, part: &Part, lines: &Manifest) -> Result<Vec<bool>, StoreError> {
+pub(super) async fn rerun_lines(
+    ports: &Ports,
+    batch: &Batch,
+    part: &Part,
+    lines: &Manifest,
+) -> Result<Vec<bool>, StoreError> {
     let mut again = vec![false; lines.len()];
     if planted(Fault::RerunsMergedTwice) {
         return Ok(again);

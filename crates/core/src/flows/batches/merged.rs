@@ -87,3 +87,93 @@ fn custom_id(sealed: &[u8]) -> &str {
     }
     serde_json::from_slice::<Sealed<'_>>(sealed).map_or("\"\"", |line| line.custom_id.get())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{PartState, line_id};
+    use crate::endpoint::Endpoint;
+    use crate::ids::{CredentialId, ObjectName, SubmissionId};
+    use crate::lane::Lane;
+    use crate::submission::{Sealed, Size};
+
+    fn part(model: &str, upstream: &str) -> Part {
+        Part {
+            submission: SubmissionId([1; 16]),
+            lane: Lane {
+                credential: CredentialId::own("p"),
+                provider: "p".to_owned(),
+                endpoint: Endpoint::ChatCompletions,
+                model: upstream.to_owned(),
+                class: "soon".to_owned(),
+            },
+            model: model.to_owned(),
+            sealed: Sealed {
+                object: ObjectName::from("sealed/1"),
+                manifest: ObjectName::from("manifests/1"),
+                manifest_sha256: String::new(),
+                size: Size::default(),
+                deadline_ms: 1,
+            },
+            attempt: 0,
+            picked: 0,
+            again_of: None,
+            state: PartState::Sealed,
+        }
+    }
+
+    fn merged(part: &Part, line: &'static str) -> String {
+        let mut out = BytesMut::new();
+        let bytes = Bytes::from_static(line.as_bytes());
+        provider_line(&mut out, part, &bytes, &Found::read(&bytes).unwrap());
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_line_in_openais_shape_keeps_every_byte() {
+        for line in [
+            r#"{"id":"batch_req_1", "custom_id":"a", "response":{"status_code":200,"request_id":"r","body":{"model":"m","n":1.0e2}},"error":null}"#,
+            r#"{"id":"batch_req_1","custom_id":"a","response":null,"error":{"code":"request_timeout","message":"x"}}"#,
+        ] {
+            assert_eq!(merged(&part("m", "m"), line), format!("{line}\n"));
+        }
+        let fed = "{\"id\":\"b\",\"custom_id\":\"a\",\"response\":{\"status_code\":200,\"body\":1}}\r";
+        assert!(merged(&part("m", "m"), fed).ends_with("}}\n"));
+    }
+
+    #[test]
+    fn a_renamed_model_is_restored_in_the_answer() {
+        let line = r#"{"id":"b","custom_id":"a\"","response":{"status_code":200,"request_id":"r","body":{"model":"up","n":1.0e2}},"error":null}"#;
+        let want = r#"{"id":"b","custom_id":"a\"","response":{"status_code":200,"request_id":"r","body":{"model":"mine","n":1.0e2}},"error":null}"#;
+        assert_eq!(merged(&part("mine", "up"), line), format!("{want}\n"));
+    }
+
+    #[test]
+    fn other_shapes_become_openais() {
+        let id = own_id(line_id("a"));
+        for (error, body) in [
+            (r#""bad""#, r#"{"error":{"message":"bad","type":null,"param":null,"code":null}}"#),
+            (r#"{"message":"bad"}"#, r#"{"error":{"message":"bad"}}"#),
+            (r#"{"error":{"message":"bad"}}"#, r#"{"error":{"message":"bad"}}"#),
+        ] {
+            let line = format!(r#"{{"custom_id":"a","response":{{"status_code":400,"body":null}},"error":{error}}}"#);
+            let want = format!(
+                r#"{{"id":"{id}","custom_id":"a","response":{{"status_code":400,"request_id":null,"body":{body}}},"error":null}}"#
+            );
+            assert_eq!(merged(&part("m", "m"), line.leak()), want + "\n");
+        }
+    }
+
+    #[test]
+    fn what_nobody_answered_keeps_its_callers_spelling() {
+        let sealed = br#"{"custom_id":"\u0061\"b","method":"POST","url":"/v1/embeddings","body":{"custom_id":"x"}}"#;
+        let mut out = BytesMut::new();
+        let rest = Rest { code: "batch_expired".to_owned(), message: "Too \"late\".".to_owned() };
+        rest_line(&mut out, line_id("a\"b"), sealed, &rest);
+        let line: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["custom_id"], "a\"b");
+        assert_eq!((&line["response"], &line["error"]["message"]), (&Value::Null, &Value::from("Too \"late\".")));
+        assert!(out.starts_with(br#"{"id":"batch_req_"#) && out.ends_with(b"}\n"));
+        assert!(String::from_utf8_lossy(&out).contains(r#""custom_id":"\u0061\"b""#));
+    }
+}

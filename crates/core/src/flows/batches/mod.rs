@@ -16,14 +16,18 @@ mod merge;
 mod merged;
 mod place;
 mod rerun;
+mod results;
+mod retry;
 mod split;
 mod splitting;
 mod verdict;
 
 pub use cancel::{CancelError, cancel};
 pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create};
-pub use drive::{drive, drive_all};
+pub use drive::{Driven, drive, drive_all};
 pub(super) use home::bring_home;
+pub use results::{Cursor, ResultsPage, results};
+pub use retry::retry;
 
 use crate::batch::{Batch, Event, Part};
 use crate::ids::{NativeBatchId, ObjectName, TenantId};

@@ -7,18 +7,18 @@ use crate::ids::SubmissionId;
 use crate::ports::{Ports, StoreError};
 use crate::submission::{Event as SubmissionEvent, Origin, State, Submission};
 
-/// Creates the rows of submissions that have none yet, and notes it.
-pub(super) async fn place(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
+/// Creates the rows of submissions that have none yet, and notes it; returns them.
+pub(super) async fn place(ports: &Ports, batch: &Batch) -> Result<Vec<SubmissionId>, StoreError> {
     let owed: Vec<&Part> = batch.parts.iter().filter(|part| part.state == PartState::Sealed).collect();
     for part in &owed {
         create_row(ports, batch, part, false).await?;
     }
     take(ports, batch, Event::Place(names(&owed))).await?;
-    Ok(())
+    Ok(names(&owed))
 }
 
-/// Asks every submission that has not come home to end, and notes it.
-pub(super) async fn withdraw(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
+/// Asks every submission that has not come home to end, and notes it; returns them.
+pub(super) async fn withdraw(ports: &Ports, batch: &Batch) -> Result<Vec<SubmissionId>, StoreError> {
     let owed: Vec<&Part> = batch
         .parts
         .iter()
@@ -32,7 +32,7 @@ pub(super) async fn withdraw(ports: &Ports, batch: &Batch) -> Result<(), StoreEr
         ask_to_end(ports, part.submission).await?;
     }
     take(ports, batch, Event::Withdraw(names(&owed))).await?;
-    Ok(())
+    Ok(names(&owed))
 }
 
 fn names(parts: &[&Part]) -> Vec<SubmissionId> {

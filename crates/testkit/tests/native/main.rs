@@ -1,0 +1,11 @@
+//! Callers' files, uploads and batches: the flows over the fakes and a scripted provider.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
+mod batches;
+mod cancel;
+mod desk;
+mod files;
+mod inputs;
+mod results;
+mod uploads;
