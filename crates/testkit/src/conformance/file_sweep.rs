@@ -49,7 +49,7 @@ pub async fn what_is_given_stays_until_it_is_deleted(files: &dyn Files, sweep: &
     let names = Namespace::fresh();
     let due = expiring(files, &names, Some(CREATED_MS)).await;
     for _ in 0..2 {
-        assert_eq!(sweep.expired(CREATED_MS, 10).await.unwrap(), [due.clone()]);
+        assert_eq!(sweep.expired(CREATED_MS, 10).await.unwrap(), std::slice::from_ref(&due));
     }
     assert_eq!(files.get(due.id).await.unwrap(), Some(due.clone()));
     files.delete(due.id).await.unwrap();

@@ -13,7 +13,7 @@
 //! offpeak_testkit::jobs_conformance!(in_memory);
 //! ```
 //!
-//! Every case makes its own ids, so a suite may run on a store that others use. Four suites walk whole stores and count
+//! Every case makes its own ids, so a suite may run on a store that others use. Some suites walk whole stores and count
 //! in them, and want a store of their own for each case: those of the walks and the sweeps. Time that must pass is real time where
 //! the test's clock is not paused, and short.
 #![expect(
