@@ -1,7 +1,7 @@
 //! The front door: one axum [`Router`] for the local binary and for Lambda alike.
 //!
 //! A request is authenticated ([`caller`]), read and routed ([`intake`]), made a job by the accept flow, and answered
-//! as its caller chose to wait ([`waiting`]). What is no job is relayed ([`relay`]).
+//! as its caller chose to wait ([`waiting`]), or is fetched later ([`responses`]). What is no job is relayed ([`relay`]).
 
 mod answer;
 mod caller;
@@ -14,6 +14,7 @@ mod intake;
 mod jobs;
 mod models;
 mod relay;
+mod responses;
 mod route;
 mod stats;
 mod stream;
@@ -32,8 +33,11 @@ pub use relay::{Relay, RelayError};
 pub use route::{Pattern, Route, Routes};
 pub use waiters::Waiters;
 
+use responses::Act;
+
 /// The front door's routes over a gateway.
 pub fn router(gateway: Arc<Gateway>) -> Router {
+    let response = |act| move |state, id, request| responses::resource(state, id, request, act);
     let mut router = Router::new();
     for endpoint in Endpoint::ALL {
         router = router.route(endpoint.path(), post(move |state, request| intake::create(state, endpoint, request)));
@@ -43,6 +47,9 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/jobs/{id}", get(jobs::show))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/jobs/{id}/result", get(jobs::result).head(jobs::show))
+        .route("/v1/responses/{id}", get(response(Act::Show)).delete(response(Act::Delete)))
+        .route("/v1/responses/{id}/cancel", post(response(Act::Cancel)))
+        .route("/v1/responses/{id}/input_items", get(response(Act::InputItems)))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
         .route("/healthz", get(health::live))

@@ -96,8 +96,18 @@ fn curl(names: &[&str]) -> Vec<Example> {
     names.iter().map(|name| Example(format!("examples/curl/{name}.sh"), None)).collect()
 }
 
-const PYTHON: [&str; 9] =
-    ["chat", "completions", "embeddings", "responses", "moderations", "stream", "many", "respond_async", "errors"];
+const PYTHON: [&str; 10] = [
+    "chat",
+    "completions",
+    "embeddings",
+    "responses",
+    "background",
+    "moderations",
+    "stream",
+    "many",
+    "respond_async",
+    "errors",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn python_with_openai_3() {
@@ -111,7 +121,7 @@ async fn python_with_openai_1() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_with_openai_6() {
-    let names = ["chat", "embeddings", "responses", "stream", "errors"];
+    let names = ["chat", "embeddings", "responses", "background", "stream", "errors"];
     Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
 }
 

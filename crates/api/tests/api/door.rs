@@ -8,12 +8,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use offpeak_api::{Abilities, Auth, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router};
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId};
-use offpeak_core::job::{Answer, Event, Transition, Usage, When};
+use offpeak_core::job::{Answer, Event, Transition, Usage};
 use offpeak_core::ports::{Jobs as _, Objects as _, Ports, Settings, Share, Written};
 use offpeak_testkit::fakes::{Fakes, TokioClock};
 use serde_json::{Value, json};
@@ -21,6 +21,9 @@ use tower::ServiceExt;
 
 /// What stands before the answer in its results object.
 const BEFORE: &[u8] = b"{\"body\":";
+
+/// What holds every packed job.
+pub(crate) const SUBMISSION: SubmissionId = SubmissionId([7; 16]);
 
 /// The front door and the stores behind it.
 pub(crate) struct Door {
@@ -108,8 +111,26 @@ impl Door {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
+    /// A call of `/v1/responses` with these fields and headers beside the model.
+    pub(crate) async fn respond(&self, fields: &Value, headers: &[(&str, &str)]) -> Got {
+        let mut body = json!({"model": "m", "input": "why?"});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let mut request = http::Request::post("/v1/responses");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Got {
-        self.send(http::Request::get(path).body(Body::empty()).unwrap()).await
+        self.call(Method::GET, path).await
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Got {
+        let request = http::Request::builder().method(method).uri(path);
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// Gives the job an answer, as a collector does.
@@ -120,12 +141,15 @@ impl Door {
         writer.finish().await.unwrap();
         let (offset, length) = (BEFORE.len() as u64, body.len() as u64);
         let answer = Answer { status, object, offset, length, usage: Usage::default() };
-        let submission = SubmissionId([7; 16]);
-        let queued = When { submission: None, attempt: 0 };
-        let packed = When { submission: Some(submission), attempt: 0 };
-        let claim = Transition::new(job, queued, Event::Claim(submission), 1).unwrap();
-        let end = Transition::new(job, packed, Event::Answer(answer), 1).unwrap();
-        assert_eq!(self.fakes.jobs.apply(vec![claim, end]).await.unwrap(), [Written::Yes, Written::Yes]);
+        self.happens(job, Event::Claim(SUBMISSION)).await;
+        self.happens(job, Event::Answer(answer)).await;
+    }
+
+    /// Takes an event to the job as it stands.
+    pub(crate) async fn happens(&self, job: JobId, event: Event) {
+        let when = self.fakes.jobs.row(job).unwrap().as_is();
+        let step = Transition::new(job, when, event, 1).unwrap();
+        assert_eq!(self.fakes.jobs.apply(vec![step]).await.unwrap(), [Written::Yes]);
     }
 }
 
@@ -140,6 +164,18 @@ impl Got {
 
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The id of the response that it is, with this status; it names its job.
+    pub(crate) fn response(&self, status: &str) -> String {
+        let response = self.json();
+        assert_eq!((self.status, &response["status"]), (StatusCode::OK, &json!(status)), "{response}");
+        assert_eq!(response["id"], format!("resp_{}", self.job()));
+        format!("resp_{}", self.job())
     }
 
     /// The code of an error in OpenAI's envelope.
