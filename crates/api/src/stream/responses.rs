@@ -170,8 +170,8 @@ mod tests {
         let kinds: Vec<_> = parts.iter().map(|part| part.lines().next().unwrap()).collect();
         let want = ["created", "queued", "in_progress", "failed"].map(|kind| format!("event: response.{kind}"));
         assert_eq!(kinds, want);
-        for after in 0..4 {
-            assert_eq!(told(Some(after)), parts[after as usize + 1..].concat(), "after {after}");
+        for (after, want) in [(0, &parts[1..]), (1, &parts[2..]), (2, &parts[3..]), (3, &parts[4..])] {
+            assert_eq!(told(Some(after)), want.concat(), "after {after}");
         }
         assert_eq!(told(Some(u64::MAX)), "");
     }

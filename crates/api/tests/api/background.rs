@@ -2,12 +2,9 @@
 
 use http::StatusCode;
 use offpeak_core::job::Event;
-use offpeak_core::ports::{Intake as _, MessageBody};
 use serde_json::{Value, json};
 
 use crate::door::{Door, Got, SUBMISSION, rules};
-
-const BACKGROUND: &str = r#"{"background": true}"#;
 
 /// The provider's answer, spelled oddly.
 const ANSWER: &str = r#" {"id" : "resp_theirs", "x":1.50e+4, "background":false, "status": "completed","service_tier":"default", "output":[{"id":"i\u0069"}]}"#;
@@ -16,15 +13,7 @@ const ANSWER: &str = r#" {"id" : "resp_theirs", "x":1.50e+4, "background":false,
 const OURS: &str = r#" {"id" : "ID", "x":1.50e+4, "background":true, "status": "completed","service_tier":"flex", "output":[{"id":"i\u0069"}]}"#;
 
 pub(crate) fn background() -> Value {
-    serde_json::from_str(BACKGROUND).unwrap()
-}
-
-/// The body of the one message that waits.
-async fn line(door: &Door) -> Value {
-    let received = door.fakes.intake.receive("soon", 1, 60_000, 0).await.unwrap().pop().unwrap();
-    door.fakes.intake.delete("soon", vec![received.receipt]).await.unwrap();
-    let MessageBody::Inline(body) = received.message.body else { panic!("a body elsewhere") };
-    serde_json::from_slice(&body).unwrap()
+    json!({"background": true})
 }
 
 #[tokio::test]
@@ -87,7 +76,7 @@ async fn flex_consents_and_neither_it_nor_background_reaches_the_provider() {
     for fields in [json!({"service_tier": "flex"}), json!({"background": true, "service_tier": "flex"})] {
         let door = Door::new(rules());
         door.respond(&fields, &[]).await.response("queued");
-        assert_eq!(line(&door).await, json!({"model": "m", "input": "why?"}));
+        assert_eq!(door.line().await, json!({"model": "m", "input": "why?"}));
     }
     let door = Door::new(rules());
     for fields in [json!({"service_tier": "flex", "background": false}), json!({"service_tier": "auto"})] {
@@ -143,11 +132,11 @@ async fn a_request_goes_on_from_a_response_by_its_id() {
     let go_on = async || door.respond(&json!({"previous_response_id": id, "background": true}), &[]).await;
     let early = go_on().await;
     assert_eq!((early.status, early.code().as_str()), (StatusCode::BAD_REQUEST, "previous_response_not_found"));
-    assert_eq!(line(&door).await["input"], "why?");
+    assert_eq!(door.line().await["input"], "why?");
     door.answer(first.job(), 200, ANSWER.as_bytes()).await;
     let second: Got = go_on().await;
     second.response("queued");
-    assert_eq!(line(&door).await["previous_response_id"], "resp_theirs", "the provider knows no other");
+    assert_eq!(door.line().await["previous_response_id"], "resp_theirs", "the provider knows no other");
     for unknown in ["resp_job_00000000000000000000000000000000", "resp_job_x"] {
         let refused = door.respond(&json!({"previous_response_id": unknown}), &[]).await;
         assert_eq!(refused.code(), "previous_response_not_found");

@@ -161,7 +161,7 @@ async fn the_upstreams_ids_are_the_upstreams_and_ours_never_are() {
     }
     let chat = door.chat(&json!({})).await.job();
     let none = "resp_job_00000000000000000000000000000000";
-    for id in [none, "resp_job_x", "resp_job_", &"resp_job_0000000000000000000000000000000A", &format!("resp_{chat}")] {
+    for id in [none, "resp_job_x", "resp_job_", "resp_job_0000000000000000000000000000000A", &format!("resp_{chat}")] {
         not_found(&door.get(&format!("/v1/responses/{id}")).await);
         not_found(&door.call(Method::POST, &format!("/v1/responses/{id}/cancel")).await);
         not_found(&door.call(Method::DELETE, &format!("/v1/responses/{id}")).await);

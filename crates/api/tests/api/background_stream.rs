@@ -12,21 +12,18 @@ use crate::door::{Door, Got, rules};
 const ANSWER: &[u8] = br#"{"id":"theirs","status":"completed","output":[
     {"id":"m","type":"message","role":"assistant","content":[{"type":"output_text","text":"because","annotations":[]}]}]}"#;
 
-const STREAM: &str = r#"{"background": true, "stream": true}"#;
-
 fn for_at_most(stream_hold_ms: u64) -> Rules {
     Rules { stream_hold_ms: Some(stream_hold_ms), ..rules() }
 }
 
 async fn create(door: &Door) -> Got {
-    door.respond(&serde_json::from_str(STREAM).unwrap(), &[]).await
+    door.respond(&json!({"background": true, "stream": true}), &[]).await
 }
 
 /// What the events say.
 fn told(got: &Got) -> Vec<Value> {
     assert_eq!((got.status, got.header("content-type")), (StatusCode::OK, "text/event-stream"), "{}", got.text());
-    let data = got.text().lines().filter_map(|line| line.strip_prefix("data: "));
-    data.map(|data| serde_json::from_str(data).unwrap()).collect()
+    got.events()
 }
 
 fn kinds(told: &[Value]) -> Vec<&str> {

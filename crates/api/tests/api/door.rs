@@ -1,5 +1,5 @@
 //! A front door over fakes, whose jobs a test ends by hand.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use offpeak_api::{Abilities, Auth, Gateway, Pattern, Relay, Route, Routes, Rules
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId};
 use offpeak_core::job::{Answer, Event, Transition, Usage};
-use offpeak_core::ports::{Jobs as _, Objects as _, Ports, Settings, Share, Written};
+use offpeak_core::ports::{Intake as _, Jobs as _, MessageBody, Objects as _, Ports, Settings, Share, Written};
 use offpeak_testkit::fakes::{Fakes, TokioClock};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -133,6 +133,16 @@ impl Door {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
+    /// The body of a message that waits, which is taken.
+    pub(crate) async fn line(&self) -> Value {
+        let received = self.fakes.intake.receive("soon", 1, 60_000, 0).await.unwrap().pop().unwrap();
+        self.fakes.intake.delete("soon", vec![received.receipt]).await.unwrap();
+        match received.message.body {
+            MessageBody::Inline(body) => serde_json::from_slice(&body).unwrap(),
+            MessageBody::At(at) => panic!("a body at {at:?}"),
+        }
+    }
+
     /// Gives the job an answer, as a collector does.
     pub(crate) async fn answer(&self, job: JobId, status: u16, body: &[u8]) {
         let object = ObjectName::from("results/one.jsonl");
@@ -168,6 +178,12 @@ impl Got {
 
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The data of each event of a stream.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let data = self.text().lines().filter_map(|line| line.strip_prefix("data: "));
+        data.map(|data| serde_json::from_str(data).unwrap()).collect()
     }
 
     /// The id of the response that it is, with this status; it names its job.
