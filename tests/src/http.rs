@@ -105,6 +105,12 @@ impl Call {
         self.header("x-stainless-retry-count", count.to_string())
     }
 
+    /// With another bound on the time until its answer is whole.
+    #[must_use]
+    pub fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
     /// Sends; the answer must come.
     pub async fn send(self) -> Answer {
         self.try_send().await.unwrap_or_else(|error| panic!("no answer: {error}"))
@@ -128,6 +134,7 @@ impl Call {
 
 impl Answer {
     /// The body as JSON, which it must be.
+    #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -143,6 +150,7 @@ impl Answer {
     }
 
     /// The job whose answer this is.
+    #[track_caller]
     pub fn job(&self) -> &str {
         let job = self.header("x-offpeak-job");
         assert!(job.starts_with("job_"), "no job: {self:?}");
@@ -150,6 +158,7 @@ impl Answer {
     }
 
     /// Checks the status and OpenAI's error envelope, all four keys of it, and returns the code.
+    #[track_caller]
     pub fn error(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
         assert!(self.header("content-type").starts_with("application/json"), "{self:?}");
@@ -163,6 +172,7 @@ impl Answer {
     }
 
     /// Checks that it is the echo of a question.
+    #[track_caller]
     pub fn echoes(&self, question: &str) {
         assert_eq!(self.status, 200, "{self:?}");
         assert_eq!(crate::echoed(&self.body).as_deref(), Some(question), "{self:?}");

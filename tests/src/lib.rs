@@ -33,5 +33,5 @@ pub use load::{Load, Outcome};
 pub use process::{Output, Process, run};
 pub use question::{chat, echoed, embeddings, hello};
 pub use recorder::{Recorded, Recorder};
-pub use until::{PATIENCE, until};
+pub use until::{PATIENCE, until, until_ok};
 pub use upstream::{Upstream, free_port};

@@ -7,12 +7,17 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks until there is an answer, and panics with `what` if none comes within `bound`.
 pub async fn until<T>(what: &str, bound: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    until_ok(what, bound, async || ask().await.ok_or_else(|| "nothing".to_owned())).await
+}
+
+/// The same where each try says what it saw instead: a panic tells the last of it.
+pub async fn until_ok<T>(what: &str, bound: Duration, mut ask: impl AsyncFnMut() -> Result<T, String>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(seen) => assert!(began.elapsed() < bound, "waited {bound:?} in vain: {what}; the last look saw {seen}"),
         }
-        assert!(began.elapsed() < bound, "waited {bound:?} in vain: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -5,6 +5,7 @@
 mod all {
     mod background;
     mod bad_input;
+    mod batches;
     mod bytes_kept;
     mod clients;
     mod direction;

@@ -1,5 +1,7 @@
 //! Errors as OpenAI's clients expect them: `{"error":{"message","type","param","code"}}`.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -19,9 +21,10 @@ pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-re
 pub(crate) struct ApiError {
     status: StatusCode,
     kind: &'static str,
+    /// Empty where OpenAI gives none.
     code: String,
     message: String,
-    param: Option<&'static str>,
+    param: Option<Cow<'static, str>>,
     /// Seconds after which to come back; without it a retry is pointless.
     retry_after: Option<u64>,
     job: Option<JobId>,
@@ -38,7 +41,18 @@ impl ApiError {
     }
 
     pub(crate) fn bad_request(code: &str, param: Option<&'static str>, message: impl Into<String>) -> Self {
-        Self { param, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
+        Self { param: param.map(Cow::Borrowed), ..Self::new(StatusCode::BAD_REQUEST, code, message) }
+    }
+
+    /// The field at fault, which may lie within others.
+    #[must_use]
+    pub(crate) fn at(self, param: impl Into<Cow<'static, str>>) -> Self {
+        Self { param: Some(param.into()), ..self }
+    }
+
+    /// What is not there, and what is another tenant's, look the same: in OpenAI's words, which have no code.
+    pub(crate) fn no_such(message: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "", message)
     }
 
     /// What is not there, and what is another tenant's, look the same.
@@ -67,6 +81,11 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "going_down", "The gateway is stopping; try again.").retry_after(1)
     }
 
+    pub(crate) fn key_reused() -> Self {
+        let message = "The Idempotency-Key was used with another request.";
+        Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message)
+    }
+
     pub(crate) fn wrong_key() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "Incorrect API key provided.")
     }
@@ -84,7 +103,10 @@ impl ApiError {
     /// The envelope.
     pub(crate) fn body(&self) -> String {
         serde_json::json!({"error": {
-            "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
+            "message": self.message,
+            "type": self.kind,
+            "param": self.param,
+            "code": (!self.code.is_empty()).then_some(&self.code),
         }})
         .to_string()
     }
@@ -141,11 +163,7 @@ impl From<Refused> for ApiError {
 impl From<AcceptError> for ApiError {
     fn from(error: AcceptError) -> Self {
         match error {
-            AcceptError::KeyReused => Self::new(
-                StatusCode::CONFLICT,
-                "idempotency_key_reused",
-                "The Idempotency-Key was used with another request.",
-            ),
+            AcceptError::KeyReused => Self::key_reused(),
             AcceptError::CallerGone => Self::new(StatusCode::BAD_REQUEST, "caller_gone", "The caller left."),
             AcceptError::Store(error) => error.into(),
         }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use offpeak_core::batch::InputRule;
 use offpeak_core::ports::{JobIndex, JobWalk, Keys, Ports, Share};
+use offpeak_core::route::Routes;
 use tokio::sync::Semaphore;
 
 use crate::caller::Auth;
 use crate::relay::Relay;
-use crate::route::Routes;
 use crate::stats::Stats;
 use crate::waiters::Waiters;
 
@@ -45,8 +46,12 @@ pub struct Rules {
     pub retry_after_s: u64,
     /// Whether a held call is answered 303 to its result, in legs of at most 28 s.
     pub redirect: bool,
-    /// The largest body, bytes.
+    /// The largest body, bytes: of a call that carries no file.
     pub max_body_bytes: usize,
+    /// The largest file that one call may carry, bytes.
+    pub max_file_bytes: u64,
+    /// How batches are taken.
+    pub batches: BatchRules,
     /// The deadline of a job that does not say, milliseconds from its acceptance.
     pub deadline_ms: u64,
     /// Path prefixes that are relayed in `keys` mode.
@@ -64,6 +69,15 @@ pub struct Rules {
     pub relay_ms: Option<u64>,
 }
 
+/// How batches are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BatchRules {
+    /// Whether mixed models and large inputs are split, or refused as at OpenAI.
+    pub input: InputRule,
+    /// Whether a completion window may be another than `24h`.
+    pub any_window: bool,
+}
+
 /// What some stores can and others cannot.
 #[derive(Clone)]
 pub struct Abilities {
@@ -73,7 +87,7 @@ pub struct Abilities {
     pub walk: Option<Arc<dyn JobWalk>>,
     /// Relaying calls that are no jobs.
     pub relay: Option<Arc<dyn Relay>>,
-    /// Giving an answer larger than a response may be by a URL.
+    /// Giving files, and answers larger than a response may be, by a URL.
     pub share: Option<Arc<dyn Share>>,
 }
 

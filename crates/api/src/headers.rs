@@ -55,6 +55,11 @@ pub(crate) fn wishes(headers: &HeaderMap, now_ms: u64) -> Result<Wishes, ApiErro
     })
 }
 
+/// Reads only the Idempotency-Key.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    text(headers, &IDEMPOTENCY_KEY, LONGEST_KEY)
+}
+
 /// Reads only how the caller waits.
 pub(crate) fn wait(headers: &HeaderMap) -> Wait {
     let timeouts = [&READ_TIMEOUT, &TIMEOUT].map(|name| number(headers, name).and_then(milliseconds));

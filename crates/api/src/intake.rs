@@ -133,7 +133,11 @@ fn ask(
 }
 
 /// Reads a JSON body, as soon as there is room for it; the room is kept with the permit.
-async fn read(gateway: &Gateway, parts: Parts, body: Body) -> Result<(Bytes, SemaphorePermit<'_>), ApiError> {
+pub(crate) async fn read(
+    gateway: &Gateway,
+    parts: Parts,
+    body: Body,
+) -> Result<(Bytes, SemaphorePermit<'_>), ApiError> {
     let limit = gateway.rules.max_body_bytes;
     let kib = u32::try_from(check(&parts.headers, limit)?.div_ceil(1_024)).unwrap_or(u32::MAX);
     // The head shares hyper's read buffer.

@@ -1,23 +1,28 @@
 //! The front door: one axum [`Router`] for the local binary and for Lambda alike.
 //!
 //! A request is authenticated ([`caller`]), read and routed ([`intake`]), made a job by the accept flow, and answered
-//! as its caller chose to wait ([`waiting`]), or is fetched later ([`responses`]). What is no job is relayed ([`relay`]).
+//! as its caller chose to wait ([`waiting`]), or is fetched later ([`responses`]). [`files`], [`uploads`] and [`batches`]
+//! are OpenAI's surface for many requests in one file. What is none of these is relayed ([`relay`]).
 
 mod answer;
+mod batches;
 mod caller;
 mod error;
 mod extract;
+mod fields;
+mod files;
 mod gateway;
 mod headers;
 mod health;
 mod intake;
 mod jobs;
 mod models;
+mod paging;
 mod relay;
 mod responses;
-mod route;
 mod stats;
 mod stream;
+mod uploads;
 mod waiters;
 mod waiting;
 
@@ -28,9 +33,9 @@ use axum::routing::{get, post};
 use offpeak_core::endpoint::Endpoint;
 
 pub use caller::{Auth, own_credential};
-pub use gateway::{Abilities, Gateway, Rules};
+pub use gateway::{Abilities, BatchRules, Gateway, Rules};
+pub use offpeak_core::route::{Pattern, Route, Routes};
 pub use relay::{Relay, RelayError};
-pub use route::{Pattern, Route, Routes};
 pub use waiters::Waiters;
 
 use responses::Act;
@@ -50,6 +55,16 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/responses/{id}", get(response(Act::Show)).delete(response(Act::Delete)))
         .route("/v1/responses/{id}/cancel", post(response(Act::Cancel)))
         .route("/v1/responses/{id}/input_items", get(response(Act::InputItems)))
+        .route("/v1/files", get(files::list).post(files::create))
+        .route("/v1/files/{id}", get(files::show).delete(files::delete))
+        .route("/v1/files/{id}/content", get(files::content))
+        .route("/v1/uploads", post(uploads::create))
+        .route("/v1/uploads/{id}/parts", post(uploads::part))
+        .route("/v1/uploads/{id}/complete", post(uploads::complete))
+        .route("/v1/uploads/{id}/cancel", post(uploads::cancel))
+        .route("/v1/batches", get(batches::list).post(batches::create))
+        .route("/v1/batches/{id}", get(batches::show))
+        .route("/v1/batches/{id}/cancel", post(batches::cancel))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
         .route("/healthz", get(health::live))

@@ -56,7 +56,7 @@ pub(crate) async fn relay(State(gateway): State<Arc<Gateway>>, request: Request)
 
 async fn forward(gateway: &Gateway, request: Request) -> Result<Response, ApiError> {
     let path = request.uri().path();
-    if !path.starts_with("/v1/") || path.starts_with("/v1/jobs") || ambiguous(path) || barred(request.method(), path) {
+    if !path.starts_with("/v1/") || ours(path) || ambiguous(path) || barred(request.method(), path) {
         return Err(ApiError::no_such_url(path));
     }
     authenticate(gateway, request.headers()).await?;
@@ -64,6 +64,11 @@ async fn forward(gateway: &Gateway, request: Request) -> Result<Response, ApiErr
         return Err(ApiError::no_such_url(path));
     }
     send(gateway, request, own_key(gateway).await?.as_ref()).await
+}
+
+/// Whether a path names what is stored here: the upstream has other files and batches, and they are not the caller's.
+fn ours(path: &str) -> bool {
+    ["/v1/jobs", "/v1/files", "/v1/uploads", "/v1/batches"].into_iter().any(|room| path.starts_with(room))
 }
 
 /// Whether the upstream could read a path as another than the one that was looked at here.
@@ -196,6 +201,7 @@ mod tests {
             assert!(ambiguous(path), "{path}");
         }
         assert!(!ambiguous("/v1/audio/a%20b.mp3") && !ambiguous("/v1/files/"));
+        assert!(ours("/v1/files/") && ours("/v1/batches/batch_1/unknown") && !ours("/v1/vector_stores"));
         assert!(barred(&Method::POST, "/v1/chat/completions/") && barred(&Method::TRACE, "/v1/audio"));
         assert!(!barred(&Method::POST, "/v1/audio/") && !barred(&Method::GET, "/v1/responses/"));
     }

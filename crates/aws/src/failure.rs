@@ -8,12 +8,13 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use offpeak_core::ports::StoreError;
 
 /// What services say when they are asked too much.
-const THROTTLES: [&str; 12] = [
+const THROTTLES: [&str; 13] = [
     "BandwidthLimitExceeded",
     "KMSThrottlingException",
     "LimitExceededException",
     "OverLimit",
     "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
@@ -96,6 +97,7 @@ mod tests {
     fn throttles_are_told_by_code_or_status() {
         assert!(is_throttle(&error(400, "AWS.SimpleQueueService.OverLimit", "")));
         assert!(is_throttle(&error(400, "ThrottlingException", "")));
+        assert!(is_throttle(&error(400, "ProvisionedThroughputExceededException", "")));
         assert!(is_throttle(&error(503, "ServiceUnavailable", "")));
         assert!(!is_throttle(&error(500, "InternalError", "")));
         assert!(!is_throttle(&error(400, "InvalidMessageContents", "")));

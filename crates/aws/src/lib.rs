@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! SQS        a queue per class: messages, bodies up to 448 KiB inside
-//! DynamoDB   a table per noun: jobs, submissions, classes, keys, usage, credentials
-//! S3         sealed submissions, manifests, results, large bodies, shared answers
+//! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, classes, keys, usage, credentials
+//! S3         sealed submissions, manifests, results, large bodies, shared answers, files
 //! SSM        the configuration and the providers' keys, read once at start
 //! KMS        the key that seals callers' credentials
 //! ```
@@ -11,6 +11,7 @@
 //! Every call passes the interceptor of [`calls`], which tells operators what was called, never what was in it.
 
 mod backoff;
+mod batches;
 pub mod calls;
 mod classes;
 mod clients;
@@ -20,6 +21,7 @@ mod dynamo;
 mod environment;
 mod error;
 mod failure;
+mod files;
 mod intake;
 mod jobs;
 mod keys;
@@ -30,19 +32,23 @@ mod resources;
 mod store;
 mod submissions;
 pub mod telemetry;
+mod uploads;
 mod usage;
 
+pub use batches::Batches;
 pub use classes::Classes;
 pub use clients::{Clients, Connection};
 pub use clock::SystemClock;
 pub use credentials::Credentials;
+pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
 pub use objects::Objects;
 pub use parameters::{ParameterError, Parameters};
 pub use random::SystemRandom;
-pub use resources::{ResourceError, Resources};
+pub use resources::{ResourceError, Resources, Tables};
 pub use store::{Options, Store};
 pub use submissions::Submissions;
+pub use uploads::Uploads;
 pub use usage::Usage;

@@ -7,18 +7,8 @@ use crate::{Connection, environment};
 /// What the stack made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resources {
-    /// The table of jobs.
-    pub jobs_table: String,
-    /// The table of submissions.
-    pub submissions_table: String,
-    /// The table of classes.
-    pub classes_table: String,
-    /// The table of API keys.
-    pub keys_table: String,
-    /// The table of usage.
-    pub usage_table: String,
-    /// The table of sealed credentials.
-    pub credentials_table: String,
+    /// The tables of rows.
+    pub tables: Tables,
     /// The bucket of objects.
     pub bucket: String,
     /// The queues' addresses by class.
@@ -29,6 +19,29 @@ pub struct Resources {
     pub sealing_key: Option<String>,
     /// Whether the table of jobs has the index by tenant.
     pub job_index: bool,
+}
+
+/// The names of the tables, one per noun.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tables {
+    /// Of jobs.
+    pub jobs: String,
+    /// Of submissions.
+    pub submissions: String,
+    /// Of callers' files.
+    pub files: String,
+    /// Of callers' uploads.
+    pub uploads: String,
+    /// Of callers' batches.
+    pub batches: String,
+    /// Of classes.
+    pub classes: String,
+    /// Of API keys.
+    pub keys: String,
+    /// Of usage.
+    pub usage: String,
+    /// Of sealed credentials.
+    pub credentials: String,
 }
 
 /// A variable of the environment does not say what it must.
@@ -87,17 +100,30 @@ impl Resources {
     fn read(look_up: impl Fn(&str) -> Option<String>) -> Result<Self, ResourceError> {
         let must = |name, origin| Variable(name, origin).must(&look_up);
         Ok(Self {
-            jobs_table: must("OFFPEAK_JOBS_TABLE", "the table JobsTable")?,
-            submissions_table: must("OFFPEAK_SUBMISSIONS_TABLE", "the table SubmissionsTable")?,
-            classes_table: must("OFFPEAK_CLASSES_TABLE", "the table ClassesTable")?,
-            keys_table: must("OFFPEAK_KEYS_TABLE", "the table KeysTable")?,
-            usage_table: must("OFFPEAK_USAGE_TABLE", "the table UsageTable")?,
-            credentials_table: must("OFFPEAK_CREDENTIALS_TABLE", "the table CredentialsTable")?,
+            tables: Tables::read(&must)?,
             bucket: must("OFFPEAK_BUCKET", "the bucket Bucket")?,
             queues: queues(&QUEUES.must(&look_up)?)?,
             parameters: path(PARAMETERS.must(&look_up)?)?,
             sealing_key: look_up(SEALING_KEY).filter(|key| !key.is_empty()),
             job_index: truth(&JOB_INDEX, look_up(JOB_INDEX.0).as_deref())?,
+        })
+    }
+}
+
+impl Tables {
+    fn read(
+        must: &impl Fn(&'static str, &'static str) -> Result<String, ResourceError>,
+    ) -> Result<Self, ResourceError> {
+        Ok(Self {
+            jobs: must("OFFPEAK_JOBS_TABLE", "the table JobsTable")?,
+            submissions: must("OFFPEAK_SUBMISSIONS_TABLE", "the table SubmissionsTable")?,
+            files: must("OFFPEAK_FILES_TABLE", "the table FilesTable")?,
+            uploads: must("OFFPEAK_UPLOADS_TABLE", "the table UploadsTable")?,
+            batches: must("OFFPEAK_BATCHES_TABLE", "the table BatchesTable")?,
+            classes: must("OFFPEAK_CLASSES_TABLE", "the table ClassesTable")?,
+            keys: must("OFFPEAK_KEYS_TABLE", "the table KeysTable")?,
+            usage: must("OFFPEAK_USAGE_TABLE", "the table UsageTable")?,
+            credentials: must("OFFPEAK_CREDENTIALS_TABLE", "the table CredentialsTable")?,
         })
     }
 }
@@ -145,9 +171,12 @@ fn truth(variable: &Variable, text: Option<&str>) -> Result<bool, ResourceError>
 mod tests {
     use super::*;
 
-    const SET: [(&str, &str); 11] = [
+    const SET: [(&str, &str); 14] = [
         ("OFFPEAK_JOBS_TABLE", "jobs-1"),
         ("OFFPEAK_SUBMISSIONS_TABLE", "submissions-1"),
+        ("OFFPEAK_FILES_TABLE", "files-1"),
+        ("OFFPEAK_UPLOADS_TABLE", "uploads-1"),
+        ("OFFPEAK_BATCHES_TABLE", "batches-1"),
         ("OFFPEAK_CLASSES_TABLE", "classes-1"),
         ("OFFPEAK_KEYS_TABLE", "keys-1"),
         ("OFFPEAK_USAGE_TABLE", "usage-1"),
@@ -168,7 +197,9 @@ mod tests {
     #[test]
     fn the_environment_names_everything() {
         let read = with("", "").unwrap();
-        assert_eq!((read.jobs_table.as_str(), read.usage_table.as_str()), ("jobs-1", "usage-1"));
+        let Tables { jobs, submissions, files, uploads, batches, classes, keys, usage, credentials } = read.tables;
+        let named = [jobs, submissions, files, uploads, batches, classes, keys, usage, credentials];
+        assert_eq!(named.each_ref().map(String::as_str), SET.map(|(_, value)| value)[..9]);
         assert_eq!((read.bucket.as_str(), read.parameters.as_str()), ("bucket-1", "/offpeak/mine/"));
         assert_eq!((read.sealing_key, read.job_index), (None, true));
         assert_eq!(read.queues["soon"], "https://sqs/1/a=b");

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use offpeak_core::ids::CredentialId;
 use secrecy::SecretString;
 
-use crate::{Classes, Clients, Credentials, Intake, Jobs, Keys, Objects, Resources, Submissions, Usage};
+use crate::{
+    Batches, Classes, Clients, Credentials, Files, Intake, Jobs, Keys, Objects, Resources, Submissions, Uploads, Usage,
+};
 
 /// What the ports must know beside their resources.
 #[derive(Clone, Default)]
 pub struct Options {
     /// The gateway's own keys towards providers, by name; they are never stored. Default none.
     pub own: BTreeMap<CredentialId, SecretString>,
-    /// How long finished jobs are kept, milliseconds.
+    /// How long finished jobs, and batches that have ended, are kept, milliseconds.
     pub retention_ms: u64,
 }
 
@@ -28,6 +30,9 @@ impl fmt::Debug for Options {
 pub struct Store {
     jobs: Arc<Jobs>,
     submissions: Arc<Submissions>,
+    files: Arc<Files>,
+    uploads: Arc<Uploads>,
+    batches: Arc<Batches>,
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
@@ -43,15 +48,19 @@ impl Store {
         let retention_ms = options.retention_ms;
         let objects = Arc::new(Objects::new(s3, resources.bucket));
         let sealing = resources.sealing_key.map(|key| (kms, key));
-        let credentials = Credentials::new(dynamodb.clone(), resources.credentials_table, sealing, options.own);
+        let (tables, rows) = (resources.tables, || dynamodb.clone());
+        let credentials = Credentials::new(rows(), tables.credentials, sealing, options.own);
         Self {
-            jobs: Arc::new(Jobs::new(dynamodb.clone(), resources.jobs_table, retention_ms, resources.job_index)),
-            submissions: Arc::new(Submissions::new(dynamodb.clone(), resources.submissions_table, retention_ms)),
-            classes: Arc::new(Classes::new(dynamodb.clone(), resources.classes_table)),
+            jobs: Arc::new(Jobs::new(rows(), tables.jobs, retention_ms, resources.job_index)),
+            submissions: Arc::new(Submissions::new(rows(), tables.submissions, retention_ms)),
+            files: Arc::new(Files::new(rows(), tables.files)),
+            uploads: Arc::new(Uploads::new(rows(), tables.uploads, retention_ms)),
+            batches: Arc::new(Batches::new(rows(), tables.batches, retention_ms)),
+            classes: Arc::new(Classes::new(rows(), tables.classes)),
             intake: Arc::new(Intake::new(&sqs, resources.queues, Arc::clone(&objects))),
             objects,
-            usage: Arc::new(Usage::new(dynamodb.clone(), resources.usage_table)),
-            keys: Arc::new(Keys::new(dynamodb, resources.keys_table)),
+            usage: Arc::new(Usage::new(rows(), tables.usage)),
+            keys: Arc::new(Keys::new(rows(), tables.keys)),
             credentials: Arc::new(credentials),
         }
     }
@@ -64,6 +73,21 @@ impl Store {
     /// The rows of submissions.
     pub fn submissions(&self) -> Arc<Submissions> {
         Arc::clone(&self.submissions)
+    }
+
+    /// The rows of callers' files.
+    pub fn files(&self) -> Arc<Files> {
+        Arc::clone(&self.files)
+    }
+
+    /// The rows of callers' uploads.
+    pub fn uploads(&self) -> Arc<Uploads> {
+        Arc::clone(&self.uploads)
+    }
+
+    /// The rows of callers' batches.
+    pub fn batches(&self) -> Arc<Batches> {
+        Arc::clone(&self.batches)
     }
 
     /// The rows of classes.

@@ -1,9 +1,4 @@
-//! The rows of submissions: each one document, with what is searched and compared beside it.
-//!
-//! ```text
-//! id B   version N   open S "1" while something is owed: the key of the index `open`   ttl N (s) once settled
-//! doc S  the row as JSON
-//! ```
+//! The rows of submissions: each one document, in the index `open` while something is owed. A `ttl` once it is settled.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,108 +10,35 @@ use offpeak_core::ports::{self, Clock, StoreError, SubmissionWalk};
 use offpeak_core::submission::Submission;
 
 use crate::clock::SystemClock;
-use crate::dynamo::{EXPIRY, Item, Outcome, Row, bytes, ceil_s, is_live, now_s, number, put, text};
+use crate::dynamo::{Documents, EXPIRY, FIRST, Item, ceil_s, now_s, number, owe};
 use crate::error::Fault;
 
-const ID: &str = "id";
-const VERSION: &str = "version";
-/// The index's key, and its name.
-const OPEN: &str = "open";
-/// The key's only value.
-const OWED: &str = "1";
-const DOC: &str = "doc";
-/// What faults call a row.
-const WHAT: &str = "a submission's row";
-
-/// The first version.
-const FIRST: u64 = 1;
 /// How long a settled row outlives the retention: a job that names it may run to its deadline of 13 days, and its row
 /// stays for 14 days more than that and the retention.
 const AFTER_SETTLED_MS: u64 = 27 * 86_400_000;
 
 /// The rows of submissions.
 pub struct Submissions {
-    client: Client,
-    table: String,
+    rows: Documents,
     retention_ms: u64,
 }
 
 impl Submissions {
     /// The rows in that table; jobs are kept `retention_ms` after their end.
     pub const fn new(client: Client, table: String, retention_ms: u64) -> Self {
-        Self { client, table, retention_ms }
+        Self { rows: Documents::new(client, table, "a submission's row"), retention_ms }
     }
 
     fn item(&self, submission: &Submission, version: u64) -> Result<Item, Fault> {
         let stored = Submission { version, ..submission.clone() };
-        let doc = serde_json::to_string(&stored).map_err(|_| Fault::Unwritable("a submission"))?;
-        let mut item = Item::from([
-            (ID.to_owned(), bytes(&submission.id.0)),
-            (VERSION.to_owned(), number(version)),
-            (DOC.to_owned(), text(&doc)),
-        ]);
+        let mut item = self.rows.item(&submission.id.0, version, &stored)?;
         if submission.state.is_settled() {
             let gone_ms = SystemClock.now_ms().saturating_add(self.retention_ms).saturating_add(AFTER_SETTLED_MS);
             item.insert(EXPIRY.to_owned(), number(ceil_s(gone_ms)));
         } else {
-            item.insert(OPEN.to_owned(), text(OWED));
+            owe(&mut item);
         }
         Ok(item)
-    }
-
-    async fn find(&self, id: SubmissionId) -> Result<Option<Submission>, Fault> {
-        let request = self.client.get_item().table_name(&self.table).key(ID, bytes(&id.0)).consistent_read(true);
-        let reply = request.send().await.map_err(|error| Fault::call("GetItem", &error))?;
-        Ok(reply.item.map(|item| read(item, now_s())).transpose()?.flatten())
-    }
-
-    async fn insert(&self, submission: &Submission) -> Result<(), Fault> {
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(self.item(submission, FIRST)?))
-            .condition_expression("attribute_not_exists(#id)")
-            .expression_attribute_names("#id", ID);
-        put(request).await.map(drop)
-    }
-
-    async fn exchange(&self, submission: &Submission) -> Result<bool, Fault> {
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(self.item(submission, submission.version.saturating_add(1))?))
-            .condition_expression("#version = :version AND (attribute_not_exists(#ttl) OR #ttl >= :now)")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_names("#ttl", EXPIRY)
-            .expression_attribute_values(":version", number(submission.version))
-            .expression_attribute_values(":now", number(now_s()));
-        Ok(matches!(put(request).await?, Outcome::Written))
-    }
-
-    async fn owed(&self) -> Result<Vec<SubmissionId>, Fault> {
-        let mut ids = Vec::new();
-        let mut after = None;
-        loop {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(OPEN)
-                .key_condition_expression("#open = :owed")
-                .expression_attribute_names("#open", OPEN)
-                .expression_attribute_values(":owed", text(OWED))
-                .set_exclusive_start_key(after);
-            let reply = request.send().await.map_err(|error| Fault::call("Query", &error))?;
-            for item in reply.items.unwrap_or_default() {
-                ids.push(SubmissionId(Row::new(WHAT, item).bytes(ID)?));
-            }
-            after = reply.last_evaluated_key;
-            if after.is_none() {
-                return Ok(ids);
-            }
-        }
     }
 
     async fn walk(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, Fault> {
@@ -124,11 +46,12 @@ impl Submissions {
         let mut lowest: BTreeMap<SubmissionId, Submission> = BTreeMap::new();
         let mut place = None;
         loop {
-            let request = self.client.scan().table_name(&self.table).consistent_read(true);
+            let request = self.rows.client.scan().table_name(&self.rows.table).consistent_read(true);
             let request = request.set_exclusive_start_key(place);
             let reply = request.send().await.map_err(|error| Fault::call("Scan", &error))?;
             for item in reply.items.unwrap_or_default() {
-                let row = read(item, now_s)?.filter(|row| after.is_none_or(|after| row.id > after));
+                let row: Option<Submission> = self.rows.read(item, now_s)?;
+                let row = row.filter(|row| after.is_none_or(|after| row.id > after));
                 lowest.extend(row.map(|row| (row.id, row)));
                 if lowest.len() > limit {
                     lowest.pop_last();
@@ -145,21 +68,22 @@ impl Submissions {
 #[async_trait]
 impl ports::Submissions for Submissions {
     async fn create(&self, submission: &Submission) -> Result<(), StoreError> {
-        Ok(self.insert(submission).await?)
+        Ok(self.rows.insert(self.item(submission, FIRST)?).await?)
     }
 
     async fn get(&self, id: SubmissionId) -> Result<Option<Submission>, StoreError> {
-        Ok(self.find(id).await?)
+        Ok(self.rows.find(&id.0).await?)
     }
 
     async fn replace(&self, submission: &Submission) -> Result<bool, StoreError> {
-        Ok(self.exchange(submission).await?)
+        let version = submission.version;
+        Ok(self.rows.exchange(self.item(submission, version.saturating_add(1))?, version).await?)
     }
 
     /// By an index that holds only these, and may lag behind the rows by a second or so: a row that is missing comes
     /// with the next call, and one that has been settled since says so when it is read.
     async fn open(&self) -> Result<Vec<SubmissionId>, StoreError> {
-        Ok(self.owed().await?)
+        Ok(self.rows.open().await?.into_iter().map(SubmissionId).collect())
     }
 }
 
@@ -172,42 +96,8 @@ impl SubmissionWalk for Submissions {
     }
 }
 
-/// The row of an item, unless it is past its time at that second.
-fn read(item: Item, now_s: u64) -> Result<Option<Submission>, Fault> {
-    if !is_live(WHAT, &item, now_s)? {
-        return Ok(None);
-    }
-    let mut row = Row::new(WHAT, item);
-    let doc = row.text(DOC)?;
-    serde_json::from_str(&doc).map(Some).map_err(|_| row.garbled(DOC))
-}
-
 impl fmt::Debug for Submissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submissions").field("table", &self.table).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use offpeak_core::ports::Submissions as _;
-    use serde_json::json;
-
-    use super::*;
-    use crate::dynamo::{Script, wire};
-
-    #[tokio::test]
-    async fn open_goes_on_where_a_page_ends() {
-        let key = |n: u8| wire(&Item::from([(OPEN.to_owned(), text(OWED)), (ID.to_owned(), bytes(&[n; 16]))]));
-        let first = json!({"Items": [key(1), key(2)], "LastEvaluatedKey": key(2)}).to_string();
-        let none = json!({"Items": [], "LastEvaluatedKey": key(3)}).to_string();
-        let last = json!({"Items": [key(4)]}).to_string();
-        let script = Script::new(&[(200, &first), (200, &none), (200, &last)]);
-        let submissions = Submissions::new(script.client(), "submissions".to_owned(), 0);
-        let ids: Vec<u8> = submissions.open().await.unwrap().iter().map(|id| id.0[0]).collect();
-        assert_eq!(ids, [1, 2, 4]);
-        let asked: Vec<_> = script.requests().iter().map(|request| request["ExclusiveStartKey"].clone()).collect();
-        assert_eq!(asked, [json!(null), key(2), key(3)]);
-        assert!(script.requests().iter().all(|request| request["IndexName"] == OPEN), "no scan");
+        f.debug_struct("Submissions").field("table", &self.rows.table).finish_non_exhaustive()
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use offpeak_api::{
-    Abilities, Auth, Gateway, Pattern, Relay, Route as ApiRoute, Routes, Rules, Waiters, own_credential,
-};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, own_credential};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
-    Backend, Classes, Clock, Credentials, Intake, Jobs, Keys, Objects, Ports, Random, Submissions, Usage, Wake,
+    Backend, Batches, Classes, Clock, Credentials, Files, Intake, Jobs, Keys, Objects, Ports, Random, Submissions,
+    Uploads, Usage, Wake,
 };
 use offpeak_providers::{openai, relay};
 use secrecy::SecretString;
@@ -26,6 +25,12 @@ pub struct Stores {
     pub jobs: Arc<dyn Jobs>,
     /// The rows of submissions.
     pub submissions: Arc<dyn Submissions>,
+    /// The rows of callers' files.
+    pub files: Arc<dyn Files>,
+    /// The rows of callers' uploads.
+    pub uploads: Arc<dyn Uploads>,
+    /// The rows of callers' batches.
+    pub batches: Arc<dyn Batches>,
     /// The rows of classes.
     pub classes: Arc<dyn Classes>,
     /// The intake queues.
@@ -91,6 +96,9 @@ impl Config {
         Ok(Ports {
             jobs: stores.jobs,
             submissions: stores.submissions,
+            files: stores.files,
+            uploads: stores.uploads,
+            batches: stores.batches,
             classes: stores.classes,
             intake: stores.intake,
             objects: stores.objects,
@@ -111,14 +119,7 @@ impl Config {
             Mode::Passthrough => Auth::Passthrough,
             Mode::Open => Auth::Open,
         };
-        let routes = self.routes.iter().map(|route| ApiRoute {
-            model: Pattern::new(&route.model),
-            provider: route.provider.clone(),
-            upstream_model: route.upstream_model.clone(),
-            class: route.class.clone(),
-            deadline_ms: route.deadline.map(millis),
-        });
-        Gateway::new(ports, waiters, (auth, keys), Routes(routes.collect()), self.rules(), abilities)
+        Gateway::new(ports, waiters, (auth, keys), self.routes(), self.rules(), abilities)
     }
 
     /// Where calls that are no jobs go: the provider of the first route, whose key they carry.
@@ -141,6 +142,8 @@ impl Config {
             retry_after_s: self.waiting.retry_after.as_secs(),
             redirect: self.waiting.redirect,
             max_body_bytes: self.server.max_body_bytes,
+            max_file_bytes: self.server.max_file_bytes,
+            batches: BatchRules { input: self.batches.input, any_window: self.batches.any_window },
             deadline_ms: millis(self.limits.deadline),
             relay_allow: self.auth.relay_allow.clone(),
             look_ms: span.look_ms,

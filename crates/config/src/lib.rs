@@ -5,6 +5,7 @@
 //! deployment on AWS, where some defaults and ranges differ ([`Place`]).
 
 mod auth;
+mod batches;
 mod class;
 mod compose;
 mod document;
@@ -32,6 +33,7 @@ use offpeak_core::class::Rule;
 use secrecy::SecretString;
 
 pub use auth::{Auth, Mode};
+pub use batches::Batches;
 pub use class::{NIGHTLY, SOON};
 pub use compose::{ComposeError, Stores};
 pub use flags::Flags;
@@ -69,6 +71,8 @@ pub struct Config {
     pub classes: BTreeMap<String, Rule>,
     /// Which model goes where; at least one, the first that matches wins, and its provider and class exist.
     pub routes: Vec<Route>,
+    /// How callers' batches are taken.
+    pub batches: Batches,
     /// How long a job may take and how often it may run.
     pub limits: Limits,
     /// How long things are kept.
@@ -151,12 +155,13 @@ impl Config {
         let classes = class::read_all(&mut document, around, problems);
         let known = route::Known { providers: &providers, classes: &classes };
         let routes = Route::read_all(&mut document, &known, problems);
+        let batches = Batches::read(&mut document, problems);
         let limits = Limits::read(&mut document, problems);
         let retention = Retention::read(&mut document, around.flags, problems);
         around.only_on_a_machine(around.flags.config(), problems);
         document.finish(problems);
         let place = around.place;
-        Self { place, front_door, server, auth, waiting, providers, classes, routes, limits, retention }
+        Self { place, front_door, server, auth, waiting, providers, classes, routes, batches, limits, retention }
     }
 }
 

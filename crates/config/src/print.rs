@@ -15,6 +15,7 @@ impl Display for Config {
             writeln!(f, "data_dir = {}", text(&self.server.data_dir.display().to_string()))?;
         }
         writeln!(f, "max_body_bytes = {}", self.server.max_body_bytes)?;
+        writeln!(f, "max_file_bytes = {}", self.server.max_file_bytes)?;
         writeln!(f, "\n[auth]")?;
         writeln!(f, "mode = {}", text(self.auth.mode.name()))?;
         let prefixes: Vec<String> = self.auth.relay_allow.iter().map(|prefix| text(prefix)).collect();
@@ -27,6 +28,8 @@ impl Display for Config {
         self.providers.iter().try_for_each(|each| provider(f, each))?;
         self.classes.iter().try_for_each(|(name, rule)| class(f, name, rule))?;
         self.routes.iter().try_for_each(|each| route(f, each))?;
+        let (input, windows) = self.batches.names();
+        writeln!(f, "\n[batches]\ninput = {}\nwindows = {}", text(input), text(windows))?;
         writeln!(f, "\n[limits]")?;
         writeln!(f, "max_attempts = {}", self.limits.max_attempts)?;
         writeln!(f, "deadline = {}", duration(self.limits.deadline))?;

@@ -11,6 +11,9 @@ use crate::value;
 /// The largest body that may be allowed: with its frame it must fit into a batch of 200 MB.
 const MAX_BODY_BYTES: u64 = 190_000_000;
 
+/// The largest file that may be allowed: as large as one that comes in parts.
+const MAX_FILE_BYTES: u64 = offpeak_core::flows::uploads::MAX_BYTES;
+
 /// On Lambda, whose payload of 6 MB must hold a body in base64 and its headers (Lambda quotas, read 2026-11-20).
 const LAMBDA_BODY_BYTES: u64 = 4 << 20;
 
@@ -25,6 +28,9 @@ pub struct Server {
     /// `max_body_bytes`: the largest request body, bytes. Default 33,554,432 (32 MiB), at most 190,000,000. On AWS
     /// 4,194,304 (4 MiB), which is the most there.
     pub max_body_bytes: usize,
+    /// `max_file_bytes`: the largest file that one call may carry, bytes. Default 536,870,912 (512 MiB), at most 8 GiB.
+    /// On AWS a call carries 4 MiB, whatever this says.
+    pub max_file_bytes: u64,
 }
 
 impl Server {
@@ -34,6 +40,7 @@ impl Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data_dir: PathBuf::from("./offpeak-data"),
             max_body_bytes: if place == Place::Lambda { 4 << 20 } else { 32 << 20 },
+            max_file_bytes: 512 << 20,
         }
     }
 
@@ -60,6 +67,10 @@ impl Server {
         let bytes = section.number("max_body_bytes", problems);
         if let Some(bytes) = problems.read(bytes, |bytes| value::number(*bytes, &(1..=most))) {
             server.max_body_bytes = usize::try_from(bytes.value).unwrap_or(usize::MAX);
+        }
+        let bytes = section.number("max_file_bytes", problems);
+        if let Some(bytes) = problems.read(bytes, |bytes| value::number(*bytes, &(1..=MAX_FILE_BYTES))) {
+            server.max_file_bytes = bytes.value;
         }
         section.finish(problems);
         server

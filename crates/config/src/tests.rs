@@ -55,6 +55,7 @@ fn the_effective_settings_are_a_valid_file() {
         "[[class]]\nname = 'nightly'\nat = '01:05'\ntime_zone = 'Europe/Berlin'",
         "[[class]]\nname = 'soon'\nwindow = '50ms'\nmax_jobs = 1_000",
         "[auth]\nmode = 'keys'\nrelay_allow = ['/v1/audio/']",
+        "[server]\nmax_file_bytes = 1\n[batches]\ninput = 'strict'\nwindows = 'any'",
         "[[provider]]\nname = 'b'\nmax_tokens = 9",
         "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",
     ] {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use offpeak_core::class::Rule;
 use offpeak_core::ports::Settings;
+use offpeak_core::route::{Pattern, Route, Routes};
 use offpeak_core::timing::Timing;
 
 use crate::class::millis;
@@ -17,7 +18,20 @@ impl Config {
             timing: self.timing(),
             provider_timing: self.providers.iter().map(named).collect(),
             classes: self.classes.clone(),
+            routes: self.routes(),
         }
+    }
+
+    /// Where each model's requests go.
+    pub(crate) fn routes(&self) -> Routes {
+        let routes = self.routes.iter().map(|route| Route {
+            model: Pattern::new(&route.model),
+            provider: route.provider.clone(),
+            upstream_model: route.upstream_model.clone(),
+            class: route.class.clone(),
+            deadline_ms: route.deadline.map(millis),
+        });
+        Routes(routes.collect())
     }
 
     /// How long a finished job is kept, milliseconds.

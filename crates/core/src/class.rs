@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::RequestId;
 
+/// Notes that a row holds at most.
+const NOTES: usize = 16;
+
 /// When a class departs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rule {
@@ -53,26 +56,33 @@ pub struct Departures {
 impl Departures {
     /// Whether the class must be drained now.
     ///
-    /// `waiting` counts visible and hidden messages.
-    pub fn due(&self, rule: &Rule, waiting: u64, now_ms: u64) -> bool {
+    /// `waiting` counts visible and hidden messages. Ticks are not exact: a window that ends within half of one has
+    /// ended, or a window as long as a tick would depart at every second one.
+    pub fn due(&self, rule: &Rule, waiting: u64, now_ms: u64, tick_ms: u64) -> bool {
         if !self.notes.is_empty() || self.recalled_ms.is_some() {
             return true;
         }
         waiting > 0
             && match rule {
                 Rule::Window { window_ms, max_jobs } => {
-                    now_ms >= self.departed_ms.saturating_add(*window_ms)
+                    now_ms.saturating_add(tick_ms / 2) >= self.departed_ms.saturating_add(*window_ms)
                         || max_jobs.is_some_and(|enough| waiting >= enough)
                 }
                 Rule::At { time, zone } => self.departed_ms < last_occurrence(*time, zone, now_ms),
             }
     }
 
-    /// The row with this drain's note at `at_ms`, or without it.
+    /// The row with this drain's note at `at_ms`, or without it. Of very many notes the oldest become one without a
+    /// drain, which goes as the latest of them would have gone.
     #[must_use]
     pub fn noted(mut self, drain: RequestId, at_ms: Option<u64>) -> Self {
         self.notes.retain(|note| note.drain != drain);
         self.notes.extend(at_ms.map(|at_ms| Note { drain, at_ms }));
+        if self.notes.len() > NOTES {
+            self.notes.sort_by_key(|note| note.at_ms);
+            let folded = self.notes.drain(..=NOTES / 2).map(|note| note.at_ms).max();
+            self.notes.extend(folded.map(|at_ms| Note { drain: RequestId([0; 16]), at_ms }));
+        }
         self
     }
 
@@ -126,10 +136,12 @@ mod tests {
     fn a_window_departs_by_time_or_by_count() {
         let rule = Rule::Window { window_ms: 1_000, max_jobs: Some(5) };
         let row = Departures { departed_ms: 10_000, ..Departures::default() };
-        assert!(!row.due(&rule, 1, 10_999));
-        assert!(row.due(&rule, 1, 11_000));
-        assert!(row.due(&rule, 5, 10_001));
-        assert!(!row.due(&rule, 0, 99_999), "an empty queue never departs");
+        assert!(!row.due(&rule, 1, 10_999, 0));
+        assert!(row.due(&rule, 1, 11_000, 0));
+        assert!(row.due(&rule, 5, 10_001, 0));
+        assert!(!row.due(&rule, 0, 99_999, 0), "an empty queue never departs");
+        assert!(row.due(&rule, 1, 10_950, 100), "a tick may come a little early");
+        assert!(!row.due(&rule, 1, 10_949, 100));
     }
 
     #[test]
@@ -137,25 +149,36 @@ mod tests {
         let day = 86_400_000;
         let one_o_clock = 20_000 * day + 3_600_000;
         let row = Departures { departed_ms: one_o_clock - day + 5, ..Departures::default() };
-        assert!(!row.due(&nightly(), 9, one_o_clock - 1));
-        assert!(row.due(&nightly(), 9, one_o_clock));
-        assert!(!row.clone().departed(&row, one_o_clock, 10, KEEP).due(&nightly(), 9, one_o_clock + day - 1));
+        assert!(!row.due(&nightly(), 9, one_o_clock - 1, 0));
+        assert!(row.due(&nightly(), 9, one_o_clock, 0));
+        assert!(!row.clone().departed(&row, one_o_clock, 10, KEEP).due(&nightly(), 9, one_o_clock + day - 1, 0));
     }
 
     #[test]
     fn a_note_keeps_a_class_due_until_its_messages_were_visible_again() {
         let row = Departures { departed_ms: 5_000, ..Departures::default() }.noted(DRAIN, Some(6_000));
-        assert!(row.due(&nightly(), 0, 99_000));
+        assert!(row.due(&nightly(), 0, 99_000, 0));
         let early = row.clone().departed(&row, 6_000 + KEEP - 1, 100, KEEP);
-        assert!(early.due(&nightly(), 0, 99_000), "begun while its messages may have been hidden");
-        assert!(!row.clone().departed(&row, 6_000 + KEEP, 100, KEEP).due(&nightly(), 0, 17_000));
-        assert!(!row.noted(DRAIN, None).due(&nightly(), 0, 6_001), "its drain ended empty-handed");
+        assert!(early.due(&nightly(), 0, 99_000, 0), "begun while its messages may have been hidden");
+        assert!(!row.clone().departed(&row, 6_000 + KEEP, 100, KEEP).due(&nightly(), 0, 17_000, 0));
+        assert!(!row.noted(DRAIN, None).due(&nightly(), 0, 6_001, 0), "its drain ended empty-handed");
+    }
+
+    #[test]
+    fn many_notes_are_few_and_none_is_forgotten() {
+        let at_ms = |n: u8| 6_000 + u64::from(n);
+        let row = (1..=200).fold(Departures::default(), |row, n| row.noted(RequestId([n; 16]), Some(at_ms(n))));
+        assert!(row.notes.len() <= NOTES, "{}", row.notes.len());
+        let row = (1..=200).fold(row, |row, n| if n == 150 { row } else { row.noted(RequestId([n; 16]), None) });
+        let early = row.clone().departed(&row, at_ms(150) + KEEP - 1, 100, KEEP);
+        assert!(!early.notes.is_empty(), "what the one that is left received may be hidden");
+        assert!(row.clone().departed(&row, at_ms(200) + KEEP, 100, KEEP).notes.is_empty());
     }
 
     #[test]
     fn a_recall_is_cleared_only_by_a_drain_that_saw_it() {
         let row = Departures::default().recalled(7_000);
-        assert!(row.clone().departed(&row, 7_100, 100, KEEP).due(&nightly(), 0, 8_000), "begun too soon after");
+        assert!(row.clone().departed(&row, 7_100, 100, KEEP).due(&nightly(), 0, 8_000, 0), "begun too soon after");
         assert_eq!(row.clone().departed(&row, 7_101, 100, KEEP).recalled_ms, None);
         let again = row.clone().recalled(6_000);
         assert!(again.departed(&row, 7_200, 100, KEEP).recalled_ms.is_some(), "another recall since it began");

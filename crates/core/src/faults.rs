@@ -62,12 +62,24 @@ faults! {
     NeverResend,
     /// A message received often is dropped (rule 14).
     PoisonDropped,
+    /// A write that is unclear counts as written (step 4).
+    UnclearBelieved,
+    /// A claim that is unclear and took effect leaves its line out (step 2).
+    UnclearLeftOut,
     /// A requeued job forgets where its body is (rule 14).
     PointerLost,
     /// Sealing does not compare the submission's version (step 2).
     SealUnconditional,
     /// The caller is told before the message is stored (promise 1).
     AcknowledgeEarly,
+    /// The submissions of a batch's parts are created before the batch's row names them (rule 16).
+    PlacedBeforeSplit,
+    /// Who loses the race to split a batch creates its submissions all the same (rule 16).
+    UnchosenPlaced,
+    /// Who loses the race to bring a part home runs its lines again all the same (rule 16).
+    RerunUnchosen,
+    /// What a part says of lines that a later part ran again is merged too (rule 16).
+    RerunsMergedTwice,
 }
 
 #[cfg(feature = "faults")]

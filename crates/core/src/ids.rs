@@ -93,6 +93,27 @@ hex_id!(
     "sub_"
 );
 hex_id!(
+    /// A batch that a caller created: `batch_` and 32 hexadecimal digits. The provider's batches are [`BatchId`]s.
+    NativeBatchId,
+    "batch_"
+);
+hex_id!(
+    /// A file that a caller stored, or that a caller's batch left: `file_` and 32 hexadecimal digits, ascending with
+    /// time. The provider's files are [`FileId`]s.
+    NativeFileId,
+    "file_"
+);
+hex_id!(
+    /// An upload of a file in parts: `upload_` and 32 hexadecimal digits.
+    UploadId,
+    "upload_"
+);
+hex_id!(
+    /// A part of an upload: `part_` and 32 hexadecimal digits.
+    PartId,
+    "part_"
+);
+hex_id!(
     /// One attempt of a caller to be answered: names who took an answer.
     RequestId,
     "req_"
@@ -142,11 +163,11 @@ text_id!(
     CredentialId
 );
 text_id!(
-    /// The provider's name of an uploaded file.
+    /// The provider's name of an uploaded file. Callers' files are [`NativeFileId`]s.
     FileId
 );
 text_id!(
-    /// The provider's name of a batch.
+    /// The provider's name of a batch. Callers' batches are [`NativeBatchId`]s.
     BatchId
 );
 text_id!(

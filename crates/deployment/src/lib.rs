@@ -71,6 +71,9 @@ impl Deployment {
         let stores = Stores {
             jobs: store.jobs(),
             submissions: store.submissions(),
+            files: store.files(),
+            uploads: store.uploads(),
+            batches: store.batches(),
             classes: store.classes(),
             intake: store.intake(),
             objects: store.objects(),

@@ -8,6 +8,7 @@ use offpeak_core::class::Departures;
 use offpeak_core::ports::{self, StoreError};
 use rusqlite::params;
 
+use crate::document;
 use crate::error::Fault;
 use crate::readers::{Reader, Readers};
 use crate::writer::{Session, Writer};
@@ -32,7 +33,7 @@ impl ports::Classes for Classes {
 
     async fn replace(&self, class: &str, row: &Departures) -> Result<bool, StoreError> {
         let stored = Departures { version: row.version.saturating_add(1), ..row.clone() };
-        let doc = serde_json::to_string(&stored).map_err(|_| Fault::Garbled("a class's row cannot be written"))?;
+        let doc = document::write(&stored)?;
         let (class, version) = (class.to_owned(), row.version);
         let sql = if version == 0 {
             "INSERT INTO classes (name, version, doc) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING"
@@ -50,8 +51,7 @@ fn get(reader: &Reader, class: &str) -> Result<Departures, Fault> {
     let mut statement = reader.connection.prepare_cached("SELECT doc FROM classes WHERE name = ?1")?;
     let mut rows = statement.query([class])?;
     let Some(row) = rows.next()? else { return Ok(Departures::default()) };
-    let doc = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    serde_json::from_str(doc).map_err(|_| Fault::Garbled("a class's document is unknown to this version"))
+    document::read(row, "a class's document is unknown to this version")
 }
 
 impl fmt::Debug for Classes {

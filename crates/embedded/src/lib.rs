@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/offpeak.db   rows and messages (SQLite, write-ahead log, every commit synced)
-//! DIR/objects/     sealed submissions, manifests, results, large bodies
+//! DIR/objects/     sealed submissions, manifests, results, large bodies, files
 //! DIR/incoming/    objects being written
 //! DIR/key          32 random bytes that seal callers' credentials; mode 0600
 //! DIR/lock         locked by the one process that serves
@@ -12,13 +12,16 @@
 //! means durable. The database is authoritative for everything but visibility timeouts and receipts of messages,
 //! which live in memory and die with the process.
 
+mod batches;
 mod checkpoint;
 mod classes;
 mod clock;
 mod credentials;
 mod dictionary;
 mod directory;
+mod document;
 mod error;
+mod files;
 mod intake;
 mod jobs;
 mod keys;
@@ -29,13 +32,16 @@ mod schema;
 mod snapshot;
 mod store;
 mod submissions;
+mod uploads;
 mod usage;
 mod writer;
 
+pub use batches::Batches;
 pub use classes::Classes;
 pub use clock::SystemClock;
 pub use credentials::Credentials;
 pub use error::OpenError;
+pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
@@ -44,4 +50,5 @@ pub use random::SystemRandom;
 pub use snapshot::{Snapshot, Waiting};
 pub use store::{Options, Store};
 pub use submissions::Submissions;
+pub use uploads::Uploads;
 pub use usage::Usage;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// Each script leads from the schema of its index to the next; all that are missing run in one transaction.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema/0001_first.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/0001_first.sql"), include_str!("schema/0002_files_and_batches.sql")];
 
 /// How long one process waits for another's transaction, for example `offpeak keys create` for the server's.
 const BUSY: Duration = Duration::from_secs(10);
 /// Statements kept prepared; above the number that this room uses.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 /// The latest schema.
 pub(crate) fn latest() -> i64 {
@@ -68,6 +69,17 @@ fn connect(database: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Er
     Ok(connection)
 }
 
+/// How SQLite would find the rows of a statement.
+#[cfg(test)]
+pub(crate) fn plan(sql: &str) -> String {
+    let mut database = Connection::open_in_memory().unwrap();
+    migrate(&mut database, MIGRATIONS).unwrap();
+    let mut statement = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+    let steps = statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>("detail")).unwrap();
+    steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +101,7 @@ mod tests {
     fn a_migration_that_fails_changes_nothing() {
         let mut database = Connection::open_in_memory().unwrap();
         migrate(&mut database, MIGRATIONS).unwrap();
-        let broken = [MIGRATIONS[0], "CREATE TABLE extra (a) ;", "no sql"];
+        let broken: Vec<&str> = MIGRATIONS.iter().copied().chain(["CREATE TABLE extra (a) ;", "no sql"]).collect();
         assert!(migrate(&mut database, &broken).is_err());
         assert_eq!(version(&database).unwrap(), latest());
         assert!(database.query_row("SELECT 1 FROM extra", (), |_| Ok(())).is_err());

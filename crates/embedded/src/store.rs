@@ -20,7 +20,7 @@ use crate::intake::Intake;
 use crate::readers::Readers;
 use crate::snapshot::Snapshot;
 use crate::writer::Writer;
-use crate::{Classes, Jobs, Keys, Objects, Submissions, Usage, schema};
+use crate::{Batches, Classes, Files, Jobs, Keys, Objects, Submissions, Uploads, Usage, schema};
 
 /// How a data directory is opened.
 #[derive(Clone)]
@@ -57,6 +57,9 @@ pub struct Store {
     directory: Directory,
     jobs: Arc<Jobs>,
     submissions: Arc<Submissions>,
+    files: Arc<Files>,
+    uploads: Arc<Uploads>,
+    batches: Arc<Batches>,
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
@@ -126,6 +129,9 @@ impl Store {
         Ok(Self {
             jobs: Arc::new(Jobs::new(w(), r())),
             submissions: Arc::new(Submissions::new(w(), r())),
+            files: Arc::new(Files::new(w(), r())),
+            uploads: Arc::new(Uploads::new(w(), r())),
+            batches: Arc::new(Batches::new(w(), r())),
             classes: Arc::new(Classes::new(w(), r())),
             intake: Arc::new(Intake::new(w(), r(), Arc::clone(&objects), queues, serving)),
             usage: Arc::new(Usage::new(w(), r())),
@@ -144,6 +150,21 @@ impl Store {
     /// The rows of submissions.
     pub fn submissions(&self) -> Arc<Submissions> {
         Arc::clone(&self.submissions)
+    }
+
+    /// The rows of callers' files.
+    pub fn files(&self) -> Arc<Files> {
+        Arc::clone(&self.files)
+    }
+
+    /// The rows of callers' uploads.
+    pub fn uploads(&self) -> Arc<Uploads> {
+        Arc::clone(&self.uploads)
+    }
+
+    /// The rows of callers' batches.
+    pub fn batches(&self) -> Arc<Batches> {
+        Arc::clone(&self.batches)
     }
 
     /// The rows of classes.

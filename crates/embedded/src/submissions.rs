@@ -9,6 +9,7 @@ use offpeak_core::ports::{self, StoreError, SubmissionSweep, SubmissionWalk};
 use offpeak_core::submission::Submission;
 use rusqlite::{OptionalExtension, params};
 
+use crate::document::{self, FIRST};
 use crate::error::Fault;
 use crate::readers::{Reader, Readers};
 use crate::writer::{Session, Writer};
@@ -93,9 +94,6 @@ fn retire(session: &mut Session, id: SubmissionId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The first version.
-const FIRST: u64 = 1;
-
 /// A submission as columns, but for its version.
 struct Row {
     id: [u8; 16],
@@ -111,7 +109,7 @@ impl Row {
             id: submission.id.0,
             settled: submission.state.is_settled(),
             created_ms: submission.created_ms,
-            doc: serde_json::to_string(&stored).map_err(|_| Fault::Garbled("a submission cannot be written"))?,
+            doc: document::write(&stored)?,
         })
     }
 }
@@ -145,8 +143,7 @@ pub(crate) fn scan(reader: &Reader, after: Option<SubmissionId>, limit: usize) -
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Submission, Fault> {
-    let doc = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    serde_json::from_str(doc).map_err(|_| Fault::Garbled("a submission's document is unknown to this version"))
+    document::read(row, "a submission's document is unknown to this version")
 }
 
 impl fmt::Debug for Submissions {

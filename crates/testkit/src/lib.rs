@@ -3,6 +3,7 @@
 //! `fakes` are the ports in memory, `conformance` says what every implementation of a port must promise, `provider`
 //! is a Batch API that follows a script, and `chaos` stands between a flow and any port.
 
+pub mod batches;
 pub mod chaos;
 pub mod conformance;
 pub mod crash;
@@ -10,3 +11,4 @@ pub mod emulator;
 pub mod fakes;
 pub mod provider;
 pub mod samples;
+mod samples_batches;

@@ -10,7 +10,9 @@ use offpeak_core::ids::{BatchId, CredentialId, FileId, JobId, ObjectName, Reques
 use offpeak_core::job::{self, Answer, BodyAt, Event, Failure, Handed, Job, Joins, Request, Transition, Usage};
 use offpeak_core::lane::Lane;
 use offpeak_core::ports::{Message, MessageBody, ProviderFile};
-use offpeak_core::submission::{CancelReason, Creating, Ending, Placed, Refusal, Sealed, Size, State, Submission};
+use offpeak_core::submission::{
+    CancelReason, Creating, Ending, Origin, Placed, Refusal, Sealed, Size, State, Submission,
+};
 
 /// 2026-01-01 00:00:00 UTC in Unix milliseconds: when every sample was made.
 pub const CREATED_MS: u64 = 1_767_225_600_000;
@@ -42,7 +44,7 @@ impl Namespace {
     }
 
     /// A new id's bytes, above all earlier ones.
-    fn bytes(&self) -> [u8; 16] {
+    pub(crate) fn bytes(&self) -> [u8; 16] {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         ((u128::from(self.salt) << 64) | u128::from(number)).to_be_bytes()
     }
@@ -144,6 +146,7 @@ impl Namespace {
             state: State::Open { owner: self.request_id(), lease_until_ms: CREATED_MS + 60_000 },
             created_ms: CREATED_MS,
             sealed: None,
+            origin: Origin::Jobs,
         }
     }
 

@@ -246,3 +246,66 @@ mod behind_an_open_gate {
         offpeak_testkit::usage_conformance!(gated);
     }
 }
+
+mod files {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Files>, ()) {
+        (Arc::new(fakes::Files::default()), ())
+    }
+
+    offpeak_testkit::files_conformance!(fake);
+}
+
+mod file_sweep {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Files>, Arc<dyn ports::FileSweep>, ()) {
+        let files = fakes::Files::default();
+        (Arc::new(files.clone()), Arc::new(files), ())
+    }
+
+    offpeak_testkit::file_sweep_conformance!(fake);
+}
+
+mod uploads {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Uploads>, ()) {
+        (Arc::new(fakes::Uploads::default()), ())
+    }
+
+    offpeak_testkit::uploads_conformance!(fake);
+}
+
+mod upload_sweep {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Uploads>, Arc<dyn ports::UploadSweep>, ()) {
+        let uploads = fakes::Uploads::default();
+        (Arc::new(uploads.clone()), Arc::new(uploads), ())
+    }
+
+    offpeak_testkit::upload_sweep_conformance!(fake);
+}
+
+mod batches {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Batches>, ()) {
+        (Arc::new(fakes::Batches::default()), ())
+    }
+
+    offpeak_testkit::batches_conformance!(fake);
+}
+
+mod batch_sweep {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchSweep>, ()) {
+        let batches = fakes::Batches::default();
+        (Arc::new(batches.clone()), Arc::new(batches), ())
+    }
+
+    offpeak_testkit::batch_sweep_conformance!(fake);
+}

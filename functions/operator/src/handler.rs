@@ -6,9 +6,9 @@ use std::fmt;
 use anyhow::Context as _;
 use offpeak_aws::Store;
 use offpeak_core::flows::audit::{Report, audit};
-use offpeak_core::flows::{keys, status};
+use offpeak_core::flows::{keys, pack, status};
 use offpeak_core::ids::JobId;
-use offpeak_core::ports::Ports;
+use offpeak_core::ports::{Ports, StoreError};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -103,7 +103,18 @@ async fn examine(ports: &Ports, store: &Store) -> anyhow::Result<Report> {
 async fn examine_once(ports: &Ports, store: &Store) -> anyhow::Result<Report> {
     let mut messages: BTreeSet<JobId> = BTreeSet::new();
     for class in ports.settings.classes.keys() {
-        messages.extend(store.intake().waiting(class).await.with_context(|| format!("looking into {class}"))?);
+        messages.extend(waiting(ports, store, class).await.with_context(|| format!("looking into {class}"))?);
     }
     audit(ports, store.jobs().as_ref(), &messages).await.context("reading everything")
+}
+
+/// The jobs of a class that have a message. A drain that departed meanwhile may have found nothing of what this look
+/// had hidden: the class is due again.
+async fn waiting(ports: &Ports, store: &Store, class: &str) -> Result<BTreeSet<JobId>, StoreError> {
+    let before = ports.classes.get(class).await?;
+    let jobs = store.intake().waiting(class).await;
+    if ports.classes.get(class).await?.departed_ms != before.departed_ms {
+        pack::recall(ports, class).await?;
+    }
+    jobs
 }

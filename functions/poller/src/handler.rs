@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use offpeak_core::flows::advance_all::advance_all;
+use offpeak_core::flows::batches;
 use offpeak_core::ports::Ports;
 use serde::Serialize;
 
@@ -17,16 +18,19 @@ pub struct Polled {
     pub advanced: usize,
 }
 
-/// Advances every open submission. `deadline_ms` is when the invocation ends, Unix milliseconds.
+/// Drives every open batch, and advances every open submission. `deadline_ms` is when the invocation ends, Unix milliseconds.
 ///
 /// # Errors
-/// The open submissions cannot be listed: the next tick repeats it.
+/// What is open cannot be listed: the next tick repeats it.
 pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
+    let stop_ms = deadline_ms.saturating_sub(RESERVE_MS);
+    // What a batch places is advanced at once; what comes home is met by the next tick.
+    batches::drive_all(ports, stop_ms).await.context("driving batches")?;
     let mut ids = ports.submissions.open().await.context("listing open submissions")?;
     let open = ids.len();
     // Begun anywhere, so that one which ends its invocations, or takes all their time, does not keep the others waiting.
     ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
-    let round = advance_all(ports, ids, deadline_ms.saturating_sub(RESERVE_MS)).await;
+    let round = advance_all(ports, ids, stop_ms).await;
     if open > 0 {
         tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");
     }

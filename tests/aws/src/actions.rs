@@ -1,4 +1,4 @@
-//! The action of IAM that a call needs, and the resource that a policy names for it.
+//! The action of IAM that a call needs, and how a policy names resources.
 
 use crate::{Call, Stack};
 
@@ -31,5 +31,20 @@ pub fn action(call: &Call, stack: &Stack) -> (String, String) {
         }
         "KMS" => (format!("kms:{operation}"), resource.to_owned()),
         other => panic!("{} called {other}", stack.function(call.function)),
+    }
+}
+
+/// The ARN of a resource by its name in the template, with what may follow: `Bucket/results/*`.
+pub fn arn(stack: &Stack, resource: &str) -> String {
+    let (logical, rest) = resource.split_at(resource.find('/').unwrap_or(resource.len()));
+    let physical = stack.physical(logical);
+    match logical {
+        "Bucket" => format!("arn:aws:s3:::{physical}{rest}"),
+        table if table.ends_with("Table") => format!("arn:aws:dynamodb:{REGION}:table/{physical}{rest}"),
+        // A queue is known by its address.
+        queue if queue.ends_with("Queue") => {
+            format!("arn:aws:sqs:{REGION}:{}", physical.rsplit('/').next().unwrap_or_default())
+        }
+        other => panic!("what is the ARN of {other}?"),
     }
 }

@@ -1,10 +1,11 @@
 //! The services of the emulator by their own wire: it asks for no signature, so a small client is enough.
 
 use bytes::Bytes;
+use hyper::Method;
 use offpeak_tests::{Answer, Call, Http, PATIENCE, until};
 use serde_json::Value;
 
-use crate::xml;
+use crate::{LONG, xml};
 
 /// Where the services are.
 #[derive(Debug, Clone)]
@@ -74,13 +75,30 @@ impl Aws {
         answer
     }
 
+    /// Changes something of a service that speaks JSON by paths.
+    pub async fn put(&self, service: &str, path: &str, body: &Value) {
+        let call = Self::signed(service, self.http.call(Method::PUT, path)).body(body.to_string());
+        let answer = call.header("content-type", "application/json").send().await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+
     /// Invokes a function and waits for its answer.
     pub async fn invoke(&self, function: &str, event: &Value) -> Invocation {
+        self.try_invoke(function, event).await.unwrap_or_else(|error| panic!("{function}: {error}"))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why it was not invoked, or did not answer.
+    pub async fn try_invoke(&self, function: &str, event: &Value) -> Result<Invocation, String> {
         let path = format!("/2015-03-31/functions/{function}/invocations");
-        let answer = self.post("lambda", &path, event.to_string()).send().await;
-        assert_eq!(answer.status, 200, "{function}: {answer:?}");
+        let answer = self.post("lambda", &path, event.to_string()).within(LONG).try_send().await?;
+        if answer.status != 200 {
+            return Err(format!("{answer:?}"));
+        }
         let failed = !answer.header("x-amz-function-error").is_empty();
-        Invocation { payload: serde_json::from_slice(&answer.body).unwrap_or(Value::Null), failed }
+        Ok(Invocation { payload: serde_json::from_slice(&answer.body).unwrap_or(Value::Null), failed })
     }
 
     /// Every item of a table.

@@ -1,10 +1,12 @@
 //! The calls that the functions made, as their logs tell them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{Aws, Function, Stack};
+use crate::{Aws, Function, Stack, now_ms};
 
 /// What an answer holds at most.
 const PAGE: usize = 10_000;
@@ -14,8 +16,8 @@ const PAGE: usize = 10_000;
 pub struct Call {
     /// Who made it.
     pub function: Function,
-    /// The invocation in which it was made.
-    pub invocation: String,
+    /// When, Unix milliseconds.
+    pub at_ms: u64,
     /// The service, as its SDK names it.
     pub service: String,
     /// The operation.
@@ -33,16 +35,18 @@ pub struct Call {
 pub struct Calls {
     /// Every call.
     pub calls: Vec<Call>,
-    /// Every invocation, with or without calls, and whose it was.
-    pub invocations: BTreeSet<(Function, String)>,
-    /// Bytes of log lines that a deployment writes which does not log its calls.
-    pub log_bytes: BTreeMap<Function, u64>,
+    /// When each invocation ended, with or without calls, by whose it was and by its log stream.
+    ended_ms: BTreeMap<(Function, String), u64>,
+    /// Lines that a deployment writes which does not log its calls: whose, when, and how many bytes.
+    lines: Vec<(Function, u64, u64)>,
 }
 
 impl Calls {
-    /// Reads what was logged from `from_ms` on and before `to_ms` (Unix milliseconds).
-    pub async fn logged(aws: &Aws, stack: &Stack, from_ms: u64, to_ms: u64) -> Self {
+    /// Reads what was logged from `from_ms` on (Unix milliseconds). The emulator keeps back lines that it has not read
+    /// when an invocation ends, and shows them with the next one in that environment, or never.
+    pub async fn logged(aws: &Aws, stack: &Stack, from_ms: u64) -> Self {
         let mut found = Self::default();
+        let to_ms = now_ms() + 1;
         for function in Function::ALL {
             let group = log_group(aws, stack.function(function)).await;
             for event in events(aws, &group, from_ms, to_ms).await {
@@ -53,26 +57,41 @@ impl Calls {
     }
 
     fn add(&mut self, function: Function, event: &Value) {
-        let invocation = event["logStreamName"].as_str().expect("a stream").to_owned();
-        self.invocations.insert((function, invocation.clone()));
+        let stream = event["logStreamName"].as_str().expect("a stream").to_owned();
+        let shown_ms = event["timestamp"].as_u64().expect("a time");
+        self.ended_ms.entry((function, stream)).or_insert(shown_ms);
         let line = event["message"].as_str().expect("a message");
         let Ok(told) = serde_json::from_str::<Value>(line) else { return };
+        let written = told["timestamp"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+        let written_ms = written.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+        let at_ms = written_ms.unwrap_or_else(|| panic!("no time: {line}"));
         if told["target"] != "offpeak_aws::calls" {
             // CloudWatch counts 26 bytes for each event besides its text.
-            let is_usual = !matches!(told["level"].as_str(), Some("DEBUG" | "TRACE"));
-            *self.log_bytes.entry(function).or_default() += if is_usual { line.len() as u64 + 26 } else { 0 };
+            if !matches!(told["level"].as_str(), Some("DEBUG" | "TRACE")) {
+                self.lines.push((function, at_ms, line.len() as u64 + 26));
+            }
             return;
         }
         let text = |field: &str| told[field].as_str().unwrap_or_else(|| panic!("no {field}: {line}")).to_owned();
         self.calls.push(Call {
             function,
-            invocation,
+            at_ms,
             service: text("service"),
             operation: text("operation"),
             resource: text("resource"),
             request_bytes: told["request_bytes"].as_u64().unwrap_or_default(),
             entries: told["entries"].as_u64().unwrap_or(1),
         });
+    }
+
+    /// What was logged within a span of time, Unix milliseconds.
+    #[must_use]
+    pub fn within(&self, span: &Range<u64>) -> Self {
+        let mut part = self.clone();
+        part.calls.retain(|call| span.contains(&call.at_ms));
+        part.ended_ms.retain(|_, ended_ms| span.contains(ended_ms));
+        part.lines.retain(|(_, at_ms, _)| span.contains(at_ms));
+        part
     }
 
     /// The calls of one function.
@@ -90,7 +109,12 @@ impl Calls {
 
     /// How many invocations a function had.
     pub fn invocations_of(&self, function: Function) -> u64 {
-        self.invocations.iter().filter(|invocation| invocation.0 == function).count() as u64
+        self.ended_ms.keys().filter(|(invoked, _)| *invoked == function).count() as u64
+    }
+
+    /// Bytes of a function's log as a deployment writes it which does not log its calls.
+    pub fn log_bytes_of(&self, function: Function) -> u64 {
+        self.lines.iter().filter(|(writer, ..)| *writer == function).map(|(.., bytes)| bytes).sum()
     }
 }
 

@@ -29,9 +29,11 @@ impl Crew {
             loop {
                 for (function, event) in &events {
                     let _turn = turn.lock().await;
-                    let end = aws.invoke(stack.function(*function), event).await;
-                    if end.failed {
-                        failures.lock().push(end.payload);
+                    match aws.try_invoke(stack.function(*function), event).await {
+                        Ok(end) if end.failed => failures.lock().push(end.payload),
+                        Ok(_) => {}
+                        // Told, and not the end of the crew: the tests that wait for it say what failed.
+                        Err(error) => failures.lock().push(Value::String(error)),
                     }
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -36,7 +36,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 const OF_THE_SERVICE: &str = "service";
 
 /// Every grant of the roles of the four functions, for calls of their own. A role has no policies but its own.
-pub async fn grants(aws: &Aws, stack: &Stack) -> BTreeSet<Grant> {
+pub(crate) async fn grants(aws: &Aws, stack: &Stack) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     for function in Function::ALL {
         let path = format!("/2015-03-31/functions/{}/configuration", stack.function(function));

@@ -4,7 +4,8 @@
 //! World ──► Emulator ◄── sam deploy (what `make build-aws` made)
 //!   │          ▲  functions as processes ──► Upstream (the simulator)
 //!   │          └── Aws: the services' own wire, to look into the stack
-//!   ├── a crew that ticks the packer and the poller, unless a test asks for quiet
+//!   ├── a crew that ticks the packer and the poller, unless a test asks for quiet; the schedules rest
+//!   ├── Deployments: what each granted, and when
 //!   └── Fact: run once, whichever test asks first; the last tests ask for all of them
 //!                         │
 //!   logs of every call ──►├── Calls and Grants: least privilege
@@ -22,6 +23,7 @@ mod actions;
 mod aws;
 mod calls;
 mod crew;
+mod deployment;
 mod fact;
 mod grants;
 mod item;
@@ -35,16 +37,18 @@ mod stack;
 mod statement;
 mod stopper;
 mod tables;
+mod ticks;
 mod twin;
 mod units;
 mod world;
 mod xml;
 
-pub use actions::action;
+pub use actions::{action, arn};
 pub use aws::{Aws, Invocation};
 pub use calls::{Call, Calls};
+pub use deployment::Deployment;
 pub use fact::{Fact, runtime};
-pub use grants::{Grant, grants};
+pub use grants::Grant;
 pub use item::item_bytes;
 pub use meter::{Meter, Usage};
 pub use noise::noise;
@@ -56,6 +60,7 @@ pub use stack::{Function, Stack};
 pub use statement::{Line, Statement};
 pub use stopper::{Process, Side, Stop};
 pub use tables::Tables;
+pub use ticks::LONG;
 pub use twin::Twin;
 pub use units::Money;
 pub use world::{Busy, Quiet, World, now_ms};

@@ -71,8 +71,7 @@ impl Usage {
 
     /// What a function's calls and logs count.
     pub fn of_function(calls: &Calls, function: Function) -> Self {
-        let log_bytes = calls.log_bytes.get(&function).copied().unwrap_or_default();
-        let logs = Self::of(Meter::LogByte, u128::from(log_bytes));
+        let logs = Self::of(Meter::LogByte, u128::from(calls.log_bytes_of(function)));
         calls.of(function).fold(logs, |sum, call| sum.and(&Self::of_call(call)))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use offpeak_tests::{Http, workspace};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Aws, xml};
 
@@ -86,8 +86,16 @@ impl Stack {
         format!("{}/v1", self.address())
     }
 
+    /// Where the emulator has what the output `Url` names.
     fn address(&self) -> String {
-        format!("{}/_aws/execute-api/{}/$default", self.emulator, self.physical("HttpApi"))
+        let url = &self.outputs["Url"];
+        let host = url.split_once("://").and_then(|(_, host)| host.split_once('.'));
+        let (id, domain) = host.unwrap_or_else(|| panic!("no address: {url}"));
+        if domain.starts_with("lambda-url.") {
+            format!("{}/_aws/lambda-url/{id}", self.emulator)
+        } else {
+            format!("{}/_aws/execute-api/{id}/$default", self.emulator)
+        }
     }
 
     /// An event of the folder `events/`, by its file's stem.
@@ -120,6 +128,16 @@ impl Stack {
         }
         assert!(!found.is_empty(), "no schedules: {listed}");
         found
+    }
+
+    /// Has a schedule tick or rest, as docs/operations.md does that; says whether it ticked before.
+    pub async fn set_ticking(&self, aws: &Aws, logical: &str, ticking: bool) -> bool {
+        let path = format!("/schedules/{}", self.physical(logical));
+        let mut schedule = aws.get("scheduler", &path).await.json();
+        let before = schedule["State"] == "ENABLED";
+        schedule["State"] = json!(if ticking { "ENABLED" } else { "DISABLED" });
+        aws.put("scheduler", &path, &schedule).await;
+        before
     }
 
     /// How many alarms there are.

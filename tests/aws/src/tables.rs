@@ -14,6 +14,9 @@ const CLASS: &str = "soon";
 /// A key's name and its kind, `S` or `B`.
 type Key = (&'static str, &'static str);
 
+/// An index's name, its keys and its projection.
+type Index = (&'static str, [Key; 2], &'static str);
+
 /// Tables, a queue and a bucket, by their names.
 #[derive(Debug, Clone)]
 pub struct Tables {
@@ -25,13 +28,20 @@ pub struct Tables {
 impl Tables {
     /// Makes them; the name must be fresh.
     pub async fn create(aws: &Aws, name: &str) -> Self {
-        table(aws, &format!("{name}-jobs"), &[("id", "B")], None).await;
-        let open = ("open", [("open", "S"), ("id", "B")]);
-        table(aws, &format!("{name}-submissions"), &[("id", "B")], Some(open)).await;
-        table(aws, &format!("{name}-classes"), &[("class", "S")], None).await;
-        table(aws, &format!("{name}-keys"), &[("kind", "S"), ("hash", "B")], None).await;
-        table(aws, &format!("{name}-usage"), &[("submission", "B"), ("tenant", "S")], None).await;
-        table(aws, &format!("{name}-credentials"), &[("name", "S")], None).await;
+        let by_tenant = |projection| ("by-tenant", [("tenant", "S"), ("born", "B")], projection);
+        let open = |order| ("open", [("open", "S"), (order, "B")], "KEYS_ONLY");
+        let made = async |noun: &str, keys: &[Key], indexes: &[Index]| {
+            table(aws, &format!("{name}-{noun}"), keys, indexes).await;
+        };
+        made("jobs", &[("id", "B")], &[]).await;
+        made("submissions", &[("id", "B")], &[open("id")]).await;
+        made("files", &[("id", "B")], &[by_tenant("ALL")]).await;
+        made("uploads", &[("id", "B")], &[]).await;
+        made("batches", &[("id", "B")], &[by_tenant("KEYS_ONLY"), open("born")]).await;
+        made("classes", &[("class", "S")], &[]).await;
+        made("keys", &[("kind", "S"), ("hash", "B")], &[]).await;
+        made("usage", &[("submission", "B"), ("tenant", "S")], &[]).await;
+        made("credentials", &[("name", "S")], &[]).await;
         let queue = aws.json("AmazonSQS.CreateQueue", &json!({"QueueName": name})).await;
         let scope = "Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none";
         let bucket = Http::to(aws.url()).call(Method::PUT, &format!("/{name}"));
@@ -56,10 +66,13 @@ impl Tables {
     }
 
     /// The variables that name them to a function.
-    pub fn variables(&self) -> [(&'static str, String); 8] {
+    pub fn variables(&self) -> [(&'static str, String); 11] {
         [
             ("OFFPEAK_JOBS_TABLE", self.table("jobs")),
             ("OFFPEAK_SUBMISSIONS_TABLE", self.table("submissions")),
+            ("OFFPEAK_FILES_TABLE", self.table("files")),
+            ("OFFPEAK_UPLOADS_TABLE", self.table("uploads")),
+            ("OFFPEAK_BATCHES_TABLE", self.table("batches")),
             ("OFFPEAK_CLASSES_TABLE", self.table("classes")),
             ("OFFPEAK_KEYS_TABLE", self.table("keys")),
             ("OFFPEAK_USAGE_TABLE", self.table("usage")),
@@ -70,8 +83,8 @@ impl Tables {
     }
 }
 
-async fn table(aws: &Aws, name: &str, keys: &[Key], index: Option<(&str, [Key; 2])>) {
-    let indexed = index.as_ref().map_or(&[][..], |(_, keys)| keys);
+async fn table(aws: &Aws, name: &str, keys: &[Key], indexes: &[Index]) {
+    let indexed = indexes.iter().flat_map(|(_, keys, _)| keys);
     let attributes: BTreeMap<&str, &str> = keys.iter().chain(indexed).copied().collect();
     let attributes = attributes.iter().map(|(key, kind)| json!({"AttributeName": key, "AttributeType": kind}));
     let mut input = json!({
@@ -80,10 +93,13 @@ async fn table(aws: &Aws, name: &str, keys: &[Key], index: Option<(&str, [Key; 2
         "AttributeDefinitions": attributes.collect::<Vec<_>>(),
         "KeySchema": schema(keys),
     });
-    if let Some((index, keys)) = index {
-        let projection = json!({"ProjectionType": "KEYS_ONLY"});
-        input["GlobalSecondaryIndexes"] =
-            json!([{"IndexName": index, "KeySchema": schema(&keys), "Projection": projection}]);
+    let indexes = indexes.iter().map(|(index, keys, projection)| {
+        let projection = json!({"ProjectionType": projection});
+        json!({"IndexName": index, "KeySchema": schema(keys), "Projection": projection})
+    });
+    let indexes: Vec<Value> = indexes.collect();
+    if !indexes.is_empty() {
+        input["GlobalSecondaryIndexes"] = json!(indexes);
     }
     aws.json("DynamoDB_20120810.CreateTable", &input).await;
 }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use offpeak_simulator::{Faults, Options};
 use offpeak_testkit::emulator::Emulator;
-use offpeak_tests::{Http, PATIENCE, Upstream};
+use offpeak_tests::{Http, Upstream};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::{MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::crew::Crew;
-use crate::{Aws, Function, Sam, Stack};
+use crate::grants::grants;
+use crate::{Aws, Deployment, Function, Sam, Stack};
 
 /// The stack's name.
 const NAME: &str = "e2e";
@@ -20,6 +22,11 @@ const NAME: &str = "e2e";
 const CONFIG: &str = "[waiting]\nretry_after = \"1s\"\n\n[[provider]]\nname = \"simulated\"\ncreate_timeout = \"5s\"\n\
     create_grace = \"2s\"\n\n[[route]]\nmodel = \"gpt-*\"\n[[route]]\nmodel = \"text-embedding-*\"\n\
     [[route]]\nmodel = \"omni-*\"\n";
+
+/// The schedules. They rest, but where a test has them tick: a tick in the middle of another test takes jobs apart that
+/// it wants together, and the emulator ends a function that runs while it is deployed again, with the messages that it
+/// holds, where AWS lets it end by itself.
+const SCHEDULES: [&str; 3] = ["SoonTicks", "NightlyTicks", "PollerTicks"];
 
 /// The stack, deployed once, and its surroundings.
 #[derive(Debug)]
@@ -30,10 +37,9 @@ pub struct World {
     pub sam: Sam,
     /// The provider.
     pub upstream: Upstream,
-    /// The stack.
+    /// The stack as it was deployed first.
     pub stack: Stack,
-    /// When the first function can have run, Unix milliseconds.
-    pub began_ms: u64,
+    deployments: Mutex<Vec<Deployment>>,
     crew: Crew,
     turns: RwLock<()>,
     _emulator: &'static Emulator,
@@ -43,7 +49,7 @@ pub struct World {
 #[derive(Debug)]
 pub struct Busy<'a>(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'a, ()>);
 
-/// While this is held nobody else uses the stack, and only its schedules tick.
+/// While this is held nobody else uses the stack, and nothing ticks.
 #[derive(Debug)]
 pub struct Quiet<'a>(#[expect(dead_code, reason = "held, not read")] (RwLockWriteGuard<'a, ()>, MutexGuard<'a, ()>));
 
@@ -63,11 +69,17 @@ impl World {
         let nightly = format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour());
         put(&aws, "config", "String", &format!("{CONFIG}{nightly}")).await;
         put(&aws, "keys/OPENAI_API_KEY", "SecureString", "sk-own").await;
-        let began_ms = now_ms();
+        let from_ms = now_ms();
         sam.deploy(NAME, &Self::parameters(upstream.url(), &[])).await;
         let stack = Stack::look(&aws, NAME).await;
+        for schedule in SCHEDULES {
+            assert!(stack.set_ticking(&aws, schedule, false).await, "{schedule} does not tick");
+        }
+        let grants = grants(&aws, &stack).await;
+        let deployment = Deployment { changed: "nothing".to_owned(), from_ms, to_ms: u64::MAX, grants };
+        let deployments = Mutex::new(vec![deployment]);
         let crew = Crew::start(&aws, &stack);
-        Self { aws, sam, upstream, stack, began_ms, crew, turns: RwLock::default(), _emulator: emulator }
+        Self { aws, sam, upstream, stack, deployments, crew, turns: RwLock::default(), _emulator: emulator }
     }
 
     /// Everything that differs from the template's defaults, the last of a name holding.
@@ -88,10 +100,33 @@ impl World {
         own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    /// Deploys the stack again, with these parameters changed.
+    /// Deploys the stack again, with these parameters changed. Nothing may tick meanwhile.
     pub async fn redeploy(&self, more: &[(&str, &str)]) -> Stack {
+        let from_ms = now_ms();
         self.sam.deploy(NAME, &Self::parameters(self.upstream.url(), more)).await;
-        Stack::look(&self.aws, NAME).await
+        let stack = Stack::look(&self.aws, NAME).await;
+        let deployment = Deployment {
+            changed: format!("{more:?}"),
+            from_ms,
+            to_ms: u64::MAX,
+            grants: grants(&self.aws, &stack).await,
+        };
+        let mut deployments = self.deployments.lock();
+        if let Some(last) = deployments.last_mut() {
+            last.to_ms = now_ms();
+        }
+        deployments.push(deployment);
+        stack
+    }
+
+    /// Every deployment so far.
+    pub fn deployments(&self) -> Vec<Deployment> {
+        self.deployments.lock().clone()
+    }
+
+    /// Has a schedule of the template tick, or rest.
+    pub async fn set_ticking(&self, schedule: &str, ticking: bool) {
+        self.stack.set_ticking(&self.aws, schedule, ticking).await;
     }
 
     /// Waits for a turn among others.
@@ -130,34 +165,6 @@ impl World {
     /// Lets the provider fail in these ways from now on.
     pub fn provider_fails_with(&self, faults: Faults) {
         self.upstream.fails_with(faults);
-    }
-
-    /// Ticks, while the crew rests, until a job is done.
-    pub async fn tick_until_done(&self, http: &Http, job: &str) {
-        let shown = self.tick_until_final(http, job).await;
-        assert_eq!(shown["status"], "done", "{shown}");
-    }
-
-    /// Ticks, while the crew rests, until a job has ended, and shows it.
-    pub async fn tick_until_final(&self, http: &Http, job: &str) -> Value {
-        offpeak_tests::until(&format!("the end of {job}"), PATIENCE, async || {
-            for (function, event) in [(Function::Packer, "packer-soon"), (Function::Poller, "poller")] {
-                let end = self.aws.invoke(self.stack.function(function), &self.stack.event(event)).await;
-                assert!(!end.failed, "{function:?}: {}", end.payload);
-            }
-            let shown = http.json(&format!("/v1/jobs/{job}")).await;
-            (shown["status"] != "queued" && shown["status"] != "packed").then_some(shown)
-        })
-        .await
-    }
-
-    /// Waits until a job's status is this.
-    pub async fn job_is(&self, http: &Http, job: &str, status: &str, bound: Duration) -> Value {
-        offpeak_tests::until(&format!("{job} {status}"), bound, async || {
-            let shown = http.json(&format!("/v1/jobs/{job}")).await;
-            (shown["status"] == status).then_some(shown)
-        })
-        .await
     }
 }
 

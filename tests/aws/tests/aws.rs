@@ -7,6 +7,7 @@ mod aws {
     mod bill_run;
     mod bodies;
     mod door;
+    mod passthrough;
     mod privileges;
     mod rare;
     mod schedules;

@@ -96,7 +96,7 @@ fn curl(names: &[&str]) -> Vec<Example> {
     names.iter().map(|name| Example(format!("examples/curl/{name}.sh"), None)).collect()
 }
 
-const PYTHON: [&str; 10] = [
+const PYTHON: [&str; 12] = [
     "chat",
     "completions",
     "embeddings",
@@ -107,6 +107,8 @@ const PYTHON: [&str; 10] = [
     "many",
     "respond_async",
     "errors",
+    "batch",
+    "uploads",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,7 +123,7 @@ async fn python_with_openai_1() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_with_openai_6() {
-    let names = ["chat", "embeddings", "responses", "background", "stream", "errors"];
+    let names = ["chat", "embeddings", "responses", "background", "stream", "errors", "batch"];
     Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use offpeak_core::ids::{RequestId, SubmissionId};
 use offpeak_core::job::{Event, Transition};
 use offpeak_core::ports::{Clock as _, Jobs as _, Submissions as _, Written};
-use offpeak_core::submission::{State, Submission};
+use offpeak_core::submission::{Origin, State, Submission};
 use offpeak_embedded::{Options, Store, SystemClock};
 use offpeak_simulator::Faults;
 use offpeak_tests::{Gateway, Load, Outcome, Upstream, chat};
@@ -172,6 +172,7 @@ async fn claim(gateway: &Gateway, job: &str) {
         state: State::Open { owner: RequestId([1; 16]), lease_until_ms: now_ms + 3_600_000 },
         created_ms: now_ms,
         sealed: None,
+        origin: Origin::Jobs,
     };
     store.submissions().create(&submission).await.unwrap();
     let claim = Transition::new(job.id, job.as_is(), Event::Claim(submission.id), now_ms).unwrap();

@@ -81,9 +81,9 @@ async fn a_key_that_the_provider_refuses_fails_its_own_jobs_only() {
 async fn passthrough_relays_the_callers_key() {
     let upstream = Recorder::answering("{}").await;
     let gateway = Gateway::before_url(upstream.url()).auth("passthrough").start().await;
-    let answer = gateway.http.with_key("sk-caller").get("/v1/files?limit=3").send().await;
+    let answer = gateway.http.with_key("sk-caller").get("/v1/vector_stores?limit=3").send().await;
     assert_eq!(answer.status, 200);
-    assert_eq!(upstream.calls("/v1/files")[0].headers["authorization"], "Bearer sk-caller");
+    assert_eq!(upstream.calls("/v1/vector_stores")[0].headers["authorization"], "Bearer sk-caller");
     assert_eq!(gateway.http.get("/v1/files").send().await.error(401), "invalid_api_key");
 }
 
@@ -93,7 +93,9 @@ async fn keys_mode_relays_only_what_it_was_told_to_and_never_stored_things() {
     let config = "[auth]\nrelay_allow = [\"/v1/audio/\"]";
     let gateway = Gateway::before_url(upstream.url()).auth("keys").config(config).start().await;
     let http = gateway.http.with_key(gateway.key_of("acme").await);
-    for path in ["/v1/whatever", "/v1/files", "/v1/files/file-1/content", "/v1/batches", "/v1/responses/resp_1"] {
+    for path in
+        ["/v1/whatever", "/v1/files/file-1/unknown", "/v1/batches/", "/v1/vector_stores", "/v1/responses/resp_1"]
+    {
         assert_eq!(http.get(path).send().await.error(404), "unknown_url", "{path}");
     }
     for path in ["/v1/audio/../files", "/v1/audio/%2e%2e/files"] {

@@ -46,9 +46,9 @@ async fn an_unknown_call_is_relayed_with_the_gateways_own_key() {
     let header = |name: &str| seen[0].headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(header("authorization"), Some("Bearer sk-own"));
     assert_eq!((header("x-custom"), header("x-offpeak-tag")), (Some("kept"), None));
-    let deleted = gateway.http.call(Method::DELETE, "/v1/files/file-9?z=2").send().await;
+    let deleted = gateway.http.call(Method::DELETE, "/v1/vector_stores/vs_9?z=2").send().await;
     assert_eq!(deleted.status, 200);
-    assert_eq!(upstream.calls("/v1/files/file-9")[0].method, Method::DELETE);
+    assert_eq!(upstream.calls("/v1/vector_stores/vs_9")[0].method, Method::DELETE);
 }
 
 #[tokio::test]
@@ -88,9 +88,9 @@ async fn both_bodies_of_a_relayed_call_are_streamed() {
 async fn a_live_answer_of_the_upstream_is_handed_on_whatever_its_status() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).start().await;
-    let answer = gateway.http.get("/v1/files/file-none").send().await;
+    let answer = gateway.http.get("/v1/none-such").send().await;
     assert_eq!(answer.status, 404, "{answer:?}");
-    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("file-none"));
+    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("none-such"));
     assert!(answer.header("x-request-id").starts_with("req_"));
 }
 

@@ -10,13 +10,18 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
-use offpeak_api::{Abilities, Auth, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router};
+use offpeak_api::{
+    Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router,
+};
 use offpeak_core::class::Rule;
-use offpeak_core::ids::{JobId, ObjectName, SubmissionId};
+use offpeak_core::ids::{JobId, ObjectName, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, Event, Transition, Usage};
-use offpeak_core::ports::{Intake as _, Jobs as _, MessageBody, Objects as _, Ports, Settings, Share, Written};
+use offpeak_core::ports::{
+    Intake as _, Jobs as _, KeyRecord, Keys as _, MessageBody, Objects as _, Ports, Settings, Share, Written,
+};
 use offpeak_testkit::fakes::{Fakes, TokioClock};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tower::ServiceExt;
 
 /// What stands before the answer in its results object.
@@ -28,6 +33,7 @@ pub(crate) const SUBMISSION: SubmissionId = SubmissionId([7; 16]);
 /// The front door and the stores behind it.
 pub(crate) struct Door {
     pub(crate) fakes: Fakes,
+    pub(crate) ports: Ports,
     app: Router,
 }
 
@@ -46,6 +52,8 @@ pub(crate) fn rules() -> Rules {
         retry_after_s: 20,
         redirect: false,
         max_body_bytes: 1 << 20,
+        max_file_bytes: 1 << 20,
+        batches: BatchRules::default(),
         deadline_ms: 3_600_000,
         relay_allow: Vec::new(),
         look_ms: 30_000,
@@ -69,7 +77,22 @@ impl Door {
         Self::with(rules, Some(relay), false)
     }
 
+    /// For two tenants, `acme` and `zenith`, whose keys are their names.
+    pub(crate) async fn keyed(rules: Rules) -> Self {
+        let door = Self::build(rules, None, false, Auth::Keys);
+        for name in ["acme", "zenith"] {
+            let (hash, tenant) = (Sha256::digest(name).into(), TenantId::from(name));
+            let record = KeyRecord { hash, tenant, hint: String::new(), created_ms: 0, revoked_ms: None };
+            door.fakes.keys.create(record).await.unwrap();
+        }
+        door
+    }
+
     fn with(rules: Rules, relay: Option<Arc<dyn Relay>>, sharing: bool) -> Self {
+        Self::build(rules, relay, sharing, Auth::Open)
+    }
+
+    fn build(rules: Rules, relay: Option<Arc<dyn Relay>>, sharing: bool, auth: Auth) -> Self {
         let fakes = Fakes::new(&TokioClock::default(), 1);
         let fakes = Fakes { credentials: fakes.credentials.clone().with(&own_credential("openai"), "sk-own"), ..fakes };
         let rule = Rule::Window { window_ms: 60_000, max_jobs: None };
@@ -90,9 +113,9 @@ impl Door {
             relay,
             share: sharing.then(|| Arc::new(fakes.objects.clone()) as Arc<dyn Share>),
         };
-        let auth = (Auth::Open, Arc::new(fakes.keys.clone()) as Arc<_>);
-        let app = router(Arc::new(Gateway::new(ports, waiters, auth, routes, rules, abilities)));
-        Self { fakes, app }
+        let auth = (auth, Arc::new(fakes.keys.clone()) as Arc<_>);
+        let app = router(Arc::new(Gateway::new(ports.clone(), waiters, auth, routes, rules, abilities)));
+        Self { fakes, ports, app }
     }
 
     pub(crate) async fn send(&self, request: Request) -> Got {
@@ -122,6 +145,15 @@ impl Door {
             request = request.header(*name, *value);
         }
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Got {
+        self.send(http::Request::post(path).body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Got {
+        self.send(http::Request::delete(path).body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Got {
@@ -192,6 +224,22 @@ impl Got {
         assert_eq!((self.status, &response["status"]), (StatusCode::OK, &json!(status)), "{response}");
         assert_eq!(response["id"], format!("resp_{}", self.job()));
         format!("resp_{}", self.job())
+    }
+
+    /// The JSON of a success.
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The parts of an error in OpenAI's envelope, which has all four keys: message, param and code.
+    pub(crate) fn error(&self, status: u16) -> (String, Value, Value) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        let error: Value = serde_json::from_slice(&self.body).unwrap();
+        let keys: Vec<&String> = error["error"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["code", "message", "param", "type"], "{error}");
+        let error = &error["error"];
+        (error["message"].as_str().unwrap().to_owned(), error["param"].clone(), error["code"].clone())
     }
 
     /// The code of an error in OpenAI's envelope.

@@ -3,7 +3,13 @@
 mod background;
 mod background_end;
 mod background_stream;
+mod batches;
 mod door;
+mod files;
+mod form;
+mod forms;
 mod large_answers;
 mod relayed;
+mod stored;
 mod streams;
+mod uploads;

@@ -5,7 +5,10 @@
 
 mod attribute;
 mod change;
+mod document;
 mod expiry;
+mod listing;
+mod lookup;
 mod order;
 mod patience;
 mod row;
@@ -21,7 +24,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 pub(crate) use attribute::{bytes, flag, number, text};
 pub(crate) use change::Change;
+pub(crate) use document::{Documents, FIRST, ID, owe};
 pub(crate) use expiry::{EXPIRY, ceil_s, is_live, now_s};
+pub(crate) use listing::{BORN, Listing, TENANT, born};
+pub(crate) use lookup::{BATCH, look_up};
 pub(crate) use order::in_order;
 pub(crate) use row::Row;
 #[cfg(test)]

@@ -114,8 +114,7 @@ impl<'a> Drain<'a> {
             };
             let size = match &message.body {
                 MessageBody::Inline(body) => body.len(),
-                // The packer loads it next to the others.
-                MessageBody::At(at) => usize::try_from(at.length).unwrap_or(HELD_BYTES),
+                MessageBody::At(_) => 0,
             };
             self.held_bytes += size;
             self.largest = self.largest.max(size);

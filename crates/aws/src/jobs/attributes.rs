@@ -14,11 +14,8 @@
 //! fc fm S                  failed: code, message
 //! ```
 
-/// The key.
-pub(super) const ID: &str = "id";
-pub(super) const TENANT: &str = "tenant";
-/// Created and id: the order of a tenant's listing.
-pub(super) const BORN: &str = "born";
+pub(super) use crate::dynamo::{BORN, ID, TENANT};
+
 pub(super) const CREATED: &str = "c";
 pub(super) const DEADLINE: &str = "d";
 pub(super) const MODEL: &str = "m";
@@ -53,6 +50,3 @@ pub(super) const INPUT_TOKENS: &str = "xi";
 pub(super) const OUTPUT_TOKENS: &str = "xt";
 pub(super) const FAILURE_CODE: &str = "fc";
 pub(super) const FAILURE_MESSAGE: &str = "fm";
-
-/// The index of a tenant's jobs.
-pub(super) const BY_TENANT: &str = "by-tenant";

@@ -6,7 +6,7 @@ use offpeak_core::job::{BodyAt, Handed, Job, Joins, Request, State};
 use offpeak_core::lane::Lane;
 
 use super::attributes as at;
-use crate::dynamo::{EXPIRY, Item, bytes, ceil_s, flag, number, text};
+use crate::dynamo::{EXPIRY, Item, born, bytes, ceil_s, flag, number, text};
 use offpeak_core::hex;
 
 /// How long an open row outlives its deadline, beside the retention: as long as a message lives in its queue, so that
@@ -32,7 +32,7 @@ pub(super) fn item(job: &Job, retention_ms: u64, index: bool) -> Item {
         (at::ATTEMPT, number(job.attempt)),
     ];
     if index {
-        pairs.push((at::BORN, born(job.created_ms, job.id)));
+        pairs.push((at::BORN, born(job.created_ms, &job.id.0)));
     }
     request(&mut pairs, &job.request);
     lane(&mut pairs, &job.lane, &job.request.model);
@@ -61,14 +61,6 @@ fn expiry_s(job: &Job, retention_ms: u64) -> u64 {
 /// The last second of a row that ended then.
 pub(super) const fn final_expiry_s(finished_ms: u64, retention_ms: u64) -> u64 {
     ceil_s(finished_ms.saturating_add(retention_ms))
-}
-
-/// Where a row is in its tenant's listing.
-pub(super) fn born(created_ms: u64, id: JobId) -> AttributeValue {
-    let mut key = [0; 24];
-    key[..8].copy_from_slice(&created_ms.to_be_bytes());
-    key[8..].copy_from_slice(&id.0);
-    bytes(&key)
 }
 
 fn request(pairs: &mut Vec<Pair>, request: &Request) {

@@ -31,9 +31,16 @@ impl Jobs {
         }
     }
 
+    /// A call that failed leaves its own row unclear, and no other.
     pub(super) async fn apply_one(&self, transition: Transition) -> Result<Written, Fault> {
         let now_s = now_s();
-        self.write(transition.job, move_to(&transition, self.retention_ms, now_s), now_s).await
+        match self.write(transition.job, move_to(&transition, self.retention_ms, now_s), now_s).await {
+            Err(fault @ Fault::Call { .. }) => {
+                tracing::warn!(job = %transition.job, %fault, "a write is unclear");
+                Ok(Written::Unclear)
+            }
+            written => written,
+        }
     }
 
     pub(super) async fn mark_one(&self, id: JobId, mark: Mark) -> Result<Written, Fault> {

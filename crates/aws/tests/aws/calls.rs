@@ -64,7 +64,7 @@ async fn every_call_is_told_without_its_content() {
     let told: Vec<[&str; 3]> =
         heard.iter().map(|fields| ["service", "operation", "resource"].map(|name| fields[name].as_str())).collect();
     let (queue, bucket) = (world.resources.queues["soon"].as_str(), world.resources.bucket.as_str());
-    let (table, key) = (world.resources.credentials_table.as_str(), world.resources.sealing_key.as_deref().unwrap());
+    let (table, key) = (world.resources.tables.credentials.as_str(), world.resources.sealing_key.as_deref().unwrap());
     assert_eq!(
         told,
         [

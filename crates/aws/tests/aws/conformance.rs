@@ -1,4 +1,4 @@
-//! The suites that every implementation of a port passes: intake, objects and credentials.
+//! The suites that every implementation of a port passes: intake, objects, sharing and credentials.
 
 use std::sync::Arc;
 
@@ -15,6 +15,11 @@ async fn objects() -> (Arc<dyn ports::Objects>, ()) {
     (World::shared().await.store().objects(), ())
 }
 
+async fn share() -> (Arc<dyn ports::Objects>, Arc<dyn ports::Share>, ()) {
+    let store = World::shared().await.store();
+    (store.objects(), store.objects(), ())
+}
+
 async fn credentials() -> (Arc<dyn ports::Credentials>, ()) {
     (World::shared().await.store().credentials(), ())
 }
@@ -25,6 +30,10 @@ mod of_intake {
 
 mod of_objects {
     offpeak_testkit::objects_conformance!(super::objects);
+}
+
+mod of_share {
+    offpeak_testkit::share_conformance!(super::share);
 }
 
 mod of_credentials {

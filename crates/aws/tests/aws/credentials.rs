@@ -27,7 +27,7 @@ async fn the_table_holds_nothing_that_can_be_read() {
     let world = World::fresh().await;
     let secret = Namespace::fresh().name("sk-readable");
     world.store().credentials().seal(&SecretString::from(secret.clone())).await.unwrap();
-    let table = &world.resources.credentials_table;
+    let table = &world.resources.tables.credentials;
     let rows = world.clients.dynamodb.scan().table_name(table).send().await.unwrap();
     assert_eq!(rows.count(), 2, "the data key and the credential");
     for row in rows.items() {
@@ -42,7 +42,7 @@ async fn a_tampered_credential_is_corrupt() {
     let (one, two) = (SecretString::from("sk-one"), SecretString::from("sk-two"));
     let first = world.store().credentials().seal(&one).await.unwrap();
     let second = world.store().credentials().seal(&two).await.unwrap();
-    let (table, rows) = (&world.resources.credentials_table, &world.clients.dynamodb);
+    let (table, rows) = (&world.resources.tables.credentials, &world.clients.dynamodb);
     let all = rows.scan().table_name(table).send().await.unwrap();
     let mut row = all.items().iter().find(|row| row["name"].as_s().unwrap() == first.as_str()).unwrap().clone();
     row.insert("name".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(second.to_string()));

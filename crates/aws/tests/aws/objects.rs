@@ -73,10 +73,15 @@ async fn a_dropped_upload_is_aborted() {
 
 /// What any program gets by the URL: the head and the body.
 async fn get(url: String) -> (String, String) {
+    get_with(url, "").await
+}
+
+/// The same with one more line of a header.
+async fn get_with(url: String, header: &'static str) -> (String, String) {
     let fetch = move || {
         let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let mut stream = TcpStream::connect(host).unwrap();
-        write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\n{header}connection: close\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -97,6 +102,29 @@ async fn a_shared_part_is_fetched_by_its_url() {
     objects.delete(&source).await.unwrap();
     let again = objects.share(&source, 6, 7, &name).await.unwrap();
     assert_eq!(get(again).await.1, "{\"a\":1}", "a repeat needs the source no more");
+}
+
+#[tokio::test]
+async fn a_linked_object_is_fetched_whole_or_in_ranges_as_the_file_that_it_is() {
+    let (objects, name) = (World::shared().await.store().objects(), Namespace::fresh().object("file"));
+    put(&*objects, &name, Bytes::from_static(b"line 1\nline 2\n")).await;
+    let url = objects.link(&name, "results 1.jsonl", "application/jsonl").await.unwrap();
+    assert!(url.contains("X-Amz-Expires=900"), "{url}");
+    let (head, body) = get(url.clone()).await;
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/jsonl"), "{head}");
+    assert!(head.contains("attachment; filename=\"results 1.jsonl\""), "{head}");
+    assert_eq!(body, "line 1\nline 2\n");
+    let (head, body) = get_with(url, "range: bytes=7-12\r\n").await;
+    assert!(head.starts_with("http/1.1 206"), "{head}");
+    assert_eq!(body, "line 2");
+}
+
+#[tokio::test]
+async fn a_link_to_nothing_says_so_to_whom_follows_it() {
+    let (objects, name) = (World::shared().await.store().objects(), Namespace::fresh().object("file"));
+    let url = objects.link(&name, "gone.jsonl", "application/jsonl").await.unwrap();
+    let (head, _) = get(url).await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
 }
 
 #[tokio::test]

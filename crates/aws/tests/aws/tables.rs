@@ -5,7 +5,9 @@ mod expiry;
 use std::sync::Arc;
 
 use offpeak_aws::{Options, Store};
-use offpeak_core::ports;
+use offpeak_core::batch::Batch;
+use offpeak_core::ports::{self, Batches as _};
+use offpeak_testkit::samples::{CREATED_MS, Namespace};
 
 use super::world::World;
 
@@ -42,6 +44,18 @@ async fn submission_walk() -> (Arc<dyn ports::Submissions>, Arc<dyn ports::Submi
     (store.submissions(), store.submissions(), ())
 }
 
+async fn files() -> (Arc<dyn ports::Files>, ()) {
+    (store(RETENTION_MS).await.0.files(), ())
+}
+
+async fn uploads() -> (Arc<dyn ports::Uploads>, ()) {
+    (store(RETENTION_MS).await.0.uploads(), ())
+}
+
+async fn batches() -> (Arc<dyn ports::Batches>, ()) {
+    (store(RETENTION_MS).await.0.batches(), ())
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, ()) {
     (store(RETENTION_MS).await.0.classes(), ())
 }
@@ -74,6 +88,18 @@ mod of_submission_walk {
     offpeak_testkit::submission_walk_conformance!(super::submission_walk);
 }
 
+mod of_files {
+    offpeak_testkit::files_conformance!(super::files);
+}
+
+mod of_uploads {
+    offpeak_testkit::uploads_conformance!(super::uploads);
+}
+
+mod of_batches {
+    offpeak_testkit::batches_conformance!(super::batches);
+}
+
 mod of_classes {
     offpeak_testkit::classes_conformance!(super::classes);
 }
@@ -84,4 +110,16 @@ mod of_keys {
 
 mod of_usage {
     offpeak_testkit::usage_conformance!(super::usage);
+}
+
+/// Ids that derive from keys say nothing of age, so the index must not go by them.
+#[tokio::test]
+async fn open_batches_are_listed_by_age_whatever_their_ids() {
+    let (store, _) = store(RETENTION_MS).await;
+    let (batches, names) = (store.batches(), Namespace::fresh());
+    let rows = [3, 0, 2, 1].map(|age| Batch { created_ms: CREATED_MS - age, ..names.batch() });
+    for batch in &rows {
+        batches.create(batch).await.unwrap();
+    }
+    assert_eq!(batches.open().await.unwrap(), [rows[0].id, rows[2].id, rows[3].id, rows[1].id]);
 }

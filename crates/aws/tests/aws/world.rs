@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_sqs::config::Credentials;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use offpeak_aws::{Clients, Connection, Options, Resources, Store};
+use offpeak_aws::{Clients, Connection, Options, Resources, Store, Tables};
 use offpeak_testkit::emulator::Emulator;
 use offpeak_testkit::samples::Namespace;
 
@@ -84,43 +84,53 @@ async fn make(clients: &Clients) -> Resources {
         queues.insert(class.to_owned(), queue(clients, class).await);
     }
     let resources = Resources {
-        jobs_table: names.name("jobs"),
-        submissions_table: names.name("submissions"),
-        classes_table: names.name("classes"),
-        keys_table: names.name("keys"),
-        usage_table: names.name("usage"),
-        credentials_table: names.name("credentials"),
+        tables: Tables {
+            jobs: names.name("jobs"),
+            submissions: names.name("submissions"),
+            files: names.name("files"),
+            uploads: names.name("uploads"),
+            batches: names.name("batches"),
+            classes: names.name("classes"),
+            keys: names.name("keys"),
+            usage: names.name("usage"),
+            credentials: names.name("credentials"),
+        },
         bucket,
         queues,
         parameters: format!("/offpeak/{}/", names.name("stack")),
         sealing_key: key.key_metadata.map(|key| key.key_id),
         job_index: true,
     };
-    let by_tenant = Some(("by-tenant", [("tenant", S), ("born", B)]));
-    let open = Some(("open", [("open", S), ("id", B)]));
-    table(clients, &resources.jobs_table, &[("id", B)], by_tenant).await;
-    table(clients, &resources.submissions_table, &[("id", B)], open).await;
-    table(clients, &resources.classes_table, &[("class", S)], None).await;
-    table(clients, &resources.keys_table, &[("kind", S), ("hash", B)], None).await;
-    table(clients, &resources.usage_table, &[("submission", B), ("tenant", S)], None).await;
-    table(clients, &resources.credentials_table, &[("name", S)], None).await;
+    let tables = &resources.tables;
+    let by_tenant = || ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::KeysOnly);
+    let whole = ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::All);
+    let open = |order| ("open", [("open", S), (order, B)], ProjectionType::KeysOnly);
+    table(clients, &tables.jobs, &[("id", B)], &[by_tenant()]).await;
+    table(clients, &tables.submissions, &[("id", B)], &[open("id")]).await;
+    table(clients, &tables.files, &[("id", B)], &[whole]).await;
+    table(clients, &tables.uploads, &[("id", B)], &[]).await;
+    table(clients, &tables.batches, &[("id", B)], &[by_tenant(), open("born")]).await;
+    table(clients, &tables.classes, &[("class", S)], &[]).await;
+    table(clients, &tables.keys, &[("kind", S), ("hash", B)], &[]).await;
+    table(clients, &tables.usage, &[("submission", B), ("tenant", S)], &[]).await;
+    table(clients, &tables.credentials, &[("name", S)], &[]).await;
     resources
 }
 
 type Keys<'a> = &'a [(&'static str, ScalarAttributeType)];
-type Index = Option<(&'static str, [(&'static str, ScalarAttributeType); 2])>;
+type Index = (&'static str, [(&'static str, ScalarAttributeType); 2], ProjectionType);
 
-async fn table(clients: &Clients, name: &str, keys: Keys<'_>, index: Index) {
+async fn table(clients: &Clients, name: &str, keys: Keys<'_>, indexes: &[Index]) {
     let mut kinds: BTreeMap<&str, ScalarAttributeType> = keys.iter().cloned().collect();
-    kinds.extend(index.iter().flat_map(|(_, keys)| keys.iter().cloned()));
+    kinds.extend(indexes.iter().flat_map(|(_, keys, _)| keys.iter().cloned()));
     let mut call = clients.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     call = call.set_key_schema(Some(schema(keys)));
     for (name, kind) in kinds {
         let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
         call = call.attribute_definitions(attribute.build().unwrap());
     }
-    if let Some((name, keys)) = &index {
-        let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    for (name, keys, projection) in indexes {
+        let projection = Projection::builder().projection_type(projection.clone()).build();
         let index = GlobalSecondaryIndex::builder().index_name(*name).set_key_schema(Some(schema(keys)));
         call = call.global_secondary_indexes(index.projection(projection).build().unwrap());
     }

@@ -16,7 +16,10 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "[server]\nmax_body_bytes = -1",
         "offpeak.toml:2: max_body_bytes: expected a whole number, not negative, found integer",
     ),
-    ("[server]\nport = 1", "offpeak.toml:2: unknown key `port` in [server]; allowed: listen, data_dir, max_body_bytes"),
+    (
+        "[server]\nport = 1",
+        "offpeak.toml:2: unknown key `port` in [server]; allowed: listen, data_dir, max_body_bytes, max_file_bytes",
+    ),
     ("[[server]]\nlisten = '127.0.0.1:1'", "offpeak.toml:1: `server` is written once, as a table [server]"),
     (
         "[auth]\nmode = 'none'",
@@ -161,13 +164,20 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("[limits]\nmax_attempts = 0", "offpeak.toml:2: max_attempts: 0 is out of range; allowed: 1 to 100"),
     ("[limits]\ndeadline = '10ms'", "offpeak.toml:2: deadline: \"10ms\" is out of range; allowed: 50ms to 13days"),
     ("[retention]\nresults = 30", "offpeak.toml:2: results: expected a text in quotes, found integer"),
+    ("[batches]\ninput = 'mixed'", "offpeak.toml:2: input: \"mixed\" is unknown; allowed: \"split\", \"strict\""),
+    ("[batches]\nwindows = '48h'", "offpeak.toml:2: windows: \"48h\" is unknown; allowed: \"24h\", \"any\""),
+    ("[batches]\nwindow = 'any'", "offpeak.toml:2: unknown key `window` in [batches]; allowed: input, windows"),
     (
-        "\n[batches]\ninput = 'split'",
-        "offpeak.toml:2: unknown table or key `batches`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [limits], [retention]",
+        "[server]\nmax_file_bytes = 8_589_934_593",
+        "offpeak.toml:2: max_file_bytes: 8589934593 is out of range; allowed: 1 to 8589934592",
+    ),
+    (
+        "\n[fleet]\nkind = 'g6'",
+        "offpeak.toml:2: unknown table or key `fleet`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [limits], [retention]",
     ),
     (
         "webhooks.allow_private = true",
-        "offpeak.toml:1: unknown table or key `webhooks`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [limits], [retention]",
+        "offpeak.toml:1: unknown table or key `webhooks`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [limits], [retention]",
     ),
     ("[server]\nlisten = '127.0.0.1:1'\nlisten = '127.0.0.1:2'", "offpeak.toml:3: not valid TOML: duplicate key"),
     ("[server]\nlisten 1", "offpeak.toml:2: not valid TOML: key with no value, expected `=`"),

@@ -13,8 +13,10 @@ use memchr::memchr2;
 
 use crate::endpoint::Endpoint;
 
+pub(crate) use peek::peek_within;
 pub use peek::{Peek, Refused, peek};
 use scan::Entry;
+pub(crate) use scan::checked_entries;
 
 /// Deepest nesting that is accepted; deeper bodies would break other parsers down the way.
 pub const MAX_DEPTH: usize = 128;
@@ -105,6 +107,11 @@ pub fn with_fields(object: &[u8], fields: &[(&str, &str)]) -> Option<Bytes> {
 pub fn field<'a>(object: &'a [u8], name: &str) -> Option<&'a str> {
     let entry = scan::entries(object)?.into_iter().find(|entry| entry.key == name)?;
     std::str::from_utf8(&object[entry.value..entry.end]).ok()
+}
+
+/// Whether the bytes are a JSON object, and nothing else.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| checked_entries(text).is_ok())
 }
 
 fn push_entry(out: &mut Vec<u8>, body: &[u8], entry: &Entry, model: Option<&str>) {

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::FLEX;
-use super::scan::{Entry, Fault, checked_entries};
+use super::scan::{Entry, Fault, checked_entries, entries_within};
 use crate::endpoint::Endpoint;
 use crate::submission::Size;
 use crate::submission::line;
@@ -87,12 +87,27 @@ pub fn peek(endpoint: Endpoint, body: &[u8]) -> Result<Peek, Refused> {
         return Err(Refused::Empty);
     }
     let text = std::str::from_utf8(body).map_err(|_| Refused::NotUtf8)?;
-    let entries = checked_entries(text).map_err(|fault| match fault {
-        Fault::Syntax { line, column } => Refused::NotJson { line, column },
+    look(endpoint, text, checked_entries(text).map_err(|fault| refused(&fault))?)
+}
+
+/// The same for a body that is known to be valid JSON, because it is a value within some.
+///
+/// # Errors
+/// [`Refused`]: it cannot become a job.
+pub(crate) fn peek_within(endpoint: Endpoint, text: &str) -> Result<Peek, Refused> {
+    look(endpoint, text, entries_within(text).map_err(|fault| refused(&fault))?)
+}
+
+fn refused(fault: &Fault) -> Refused {
+    match fault {
+        Fault::Syntax { line, column } => Refused::NotJson { line: *line, column: *column },
         Fault::NotObject => Refused::NotObject,
         Fault::TooDeep => Refused::TooDeep,
         Fault::TooMany => Refused::TooMany,
-    })?;
+    }
+}
+
+fn look(endpoint: Endpoint, text: &str, entries: Vec<Entry>) -> Result<Peek, Refused> {
     let fields = Fields { text, entries: &entries };
     let required = endpoint.required_field();
     let model = model(&fields)?;

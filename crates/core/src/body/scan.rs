@@ -7,16 +7,16 @@ use super::{MAX_DEPTH, MAX_FIELDS};
 
 /// One top-level entry: `start` is the quote of its key, `value` the first byte of its value, `end` one past its last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) start: usize,
-    pub(super) value: usize,
-    pub(super) end: usize,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) start: usize,
+    pub(crate) value: usize,
+    pub(crate) end: usize,
 }
 
 /// What is wrong with a text that should be a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Syntax { line: usize, column: usize },
     NotObject,
     TooDeep,
@@ -29,9 +29,14 @@ pub(super) fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
 }
 
 /// The entries of a JSON object, its whole text checked.
-pub(super) fn checked_entries(text: &str) -> Result<Vec<Entry>, Fault> {
+pub(crate) fn checked_entries(text: &str) -> Result<Vec<Entry>, Fault> {
     serde_json::from_str::<IgnoredAny>(text)
         .map_err(|error| Fault::Syntax { line: error.line(), column: error.column() })?;
+    entries_within(text)
+}
+
+/// The entries of a text that is known to be valid JSON, because it is a value within one.
+pub(super) fn entries_within(text: &str) -> Result<Vec<Entry>, Fault> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Fault::NotObject);
     }

@@ -60,6 +60,10 @@ pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreE
                 take(ports, &row, Event::End(Ending::TooLate { input })).await?;
                 continue;
             }
+            Step::Withdraw(input) => {
+                take(ports, &row, Event::End(Ending::Withdrawn { input })).await?;
+                continue;
+            }
             Step::BeginUpload
             | Step::Upload
             | Step::BeginCreate(_)
@@ -104,7 +108,7 @@ impl Advancing<'_> {
             Step::Forsake(placed) => self.forsake(placed).await,
             Step::Collect => collect::collect(self).await,
             Step::CleanUp(leftovers) => self.clean_up(leftovers).await,
-            Step::Rest { .. } | Step::Abandon | Step::GiveUp(_) => Ok(Then::Again),
+            Step::Rest { .. } | Step::Abandon | Step::GiveUp(_) | Step::Withdraw(_) => Ok(Then::Again),
         }
     }
 
@@ -122,6 +126,12 @@ impl Advancing<'_> {
     /// Whether a refusal may pass: it says so, or it is of the gateway's own key, which its operator can mend.
     pub(super) fn passes(&self, refusal: &Refusal) -> bool {
         refusal.passing || (matches!(refusal.status, 401 | 403) && self.row.lane.credential.is_own())
+    }
+
+    /// Whether its results were taken although their counts disagreed with its batch's.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let State::Collecting { downloads, .. } = self.row.state else { return false };
+        downloads >= self.timing().max_downloads
     }
 
     /// Waits for the next poll.

@@ -1,5 +1,6 @@
 //! Cancel: at once while a job is queued, a wish while it is packed (DESIGN rule 4).
 
+use super::unclear;
 use crate::faults::{Fault, planted};
 use crate::ids::JobId;
 use crate::job::{Event, Job, Mark, StateKind, Transition};
@@ -24,10 +25,14 @@ pub async fn cancel(ports: &Ports, id: JobId) -> Result<Option<Job>, StoreError>
             continue;
         }
         let Ok(cancel) = Transition::new(id, job.as_is(), Event::Cancel, ports.clock.now_ms()) else { continue };
-        if ports.jobs.apply(vec![cancel.clone()]).await?.pop() == Some(Written::Yes) {
-            cancel.apply(&mut job);
-            ports.wake.finished(vec![Finished { job: id, state: job.state.clone(), body: None }]);
-            return Ok(Some(job));
+        match ports.jobs.apply(vec![cancel.clone()]).await?.pop() {
+            Some(Written::Yes) => {
+                cancel.apply(&mut job);
+                ports.wake.finished(vec![Finished { job: id, state: job.state.clone(), body: None }]);
+                return Ok(Some(job));
+            }
+            Some(Written::Conflict(_)) => {}
+            Some(Written::Unclear) | None => return Err(unclear()),
         }
     }
 }

@@ -8,7 +8,7 @@
 use super::advance::{Advancing, Then};
 use super::collect_download::{Downloaded, download};
 use super::settle::settle;
-use super::{manifest, take};
+use super::{batches, manifest, take};
 use crate::faults::{Fault, planted};
 use crate::ids::{FileId, ObjectName};
 use crate::ports::{ByteStream, StoreError};
@@ -27,16 +27,17 @@ pub(super) async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreErro
             let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
+        _ if advancing.row.origin.batch().is_some() => {
+            batches::bring_home(advancing).await?;
+            advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
+        }
         (Ending::Batch { .. }, Some(results)) => {
             let manifest = manifest(advancing.ports, sealed).await?;
             let (_, stream) = advancing.ports.objects.stream(results).await?;
             settle(advancing, &manifest, Some((results, stream))).await?;
-            // Where results are doubtful, the provider's files are all there is to look at: they stay.
-            let doubtful = *downloads >= advancing.timing().max_downloads;
-            let leftovers = if doubtful { Vec::new() } else { leftovers(ending) };
-            advancing.take(Event::Collected { leftovers }).await
+            advancing.take(Event::Collected { leftovers: kept_or_gone(advancing, ending) }).await
         }
-        (Ending::Refused { .. } | Ending::TooLate { .. }, _) => {
+        (Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. }, _) => {
             let manifest = manifest(advancing.ports, sealed).await?;
             settle(advancing, &manifest, None).await?;
             advancing.take(Event::Collected { leftovers: leftovers(ending) }).await
@@ -111,6 +112,11 @@ async fn again(advancing: &Advancing<'_>) -> Result<ByteStream, StoreError> {
     Ok(futures_util::stream::iter(streams).flatten().boxed())
 }
 
+/// The provider's files that are to be deleted. Where results are doubtful, they are all there is to look at: they stay.
+fn kept_or_gone(advancing: &Advancing<'_>, ending: &Ending) -> Vec<FileId> {
+    if advancing.is_doubtful() { Vec::new() } else { leftovers(ending) }
+}
+
 /// Whether lines of a refused batch run again: then a pause keeps them from going round and round.
 fn runs_again(refusal: &Refusal) -> bool {
     refusal.passing || !refusal.lines.is_empty()
@@ -119,6 +125,8 @@ fn runs_again(refusal: &Refusal) -> bool {
 fn leftovers(ending: &Ending) -> Vec<FileId> {
     match ending {
         Ending::Batch { files, input, .. } => files.iter().map(|file| file.id.clone()).chain([input.clone()]).collect(),
-        Ending::Refused { input, .. } | Ending::TooLate { input } => input.iter().cloned().collect(),
+        Ending::Refused { input, .. } | Ending::TooLate { input } | Ending::Withdrawn { input } => {
+            input.iter().cloned().collect()
+        }
     }
 }

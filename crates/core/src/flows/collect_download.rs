@@ -87,7 +87,7 @@ async fn copy(file: &ProviderFile, download: Download, writer: &mut dyn ObjectWr
     if !tail.is_empty() {
         // The last line has no line feed: give it one, so that the next file's first line stands alone. It counts
         // only if it can be read: a transfer of unknown length may have ended within it.
-        lines += u64::from(line::read(&tail).is_some());
+        lines += u64::from(line::is_result(&tail));
         writer.write(Bytes::from_static(b"\n")).await?;
     }
     Ok(if !whole || length.is_some_and(|length| length != received) {

@@ -158,7 +158,6 @@ pub(super) async fn find(
 ) -> Result<Then, StoreError> {
     let marker = marker(advancing, &creating.file, creating.since_ms);
     let now_ms = advancing.ports.clock.now_ms();
-    let timing = advancing.timing();
     if now_ms >= creating.deadline_ms.saturating_add(STUCK_MS) {
         stuck(advancing, creating);
     }
@@ -181,6 +180,13 @@ pub(super) async fn find(
     if !may_conclude {
         return Ok(advancing.rest());
     }
+    absent(advancing, creating, now_ms).await
+}
+
+/// What follows from a listing after the grace, begun at `now_ms`, that shows no such batch: with the second, it will not
+/// come.
+async fn absent(advancing: &Advancing<'_>, creating: &Creating, now_ms: u64) -> Result<Then, StoreError> {
+    let timing = advancing.timing();
     match creating.absent_ms {
         None => {
             take(advancing.ports, advancing.row, Event::Absent { at_ms: now_ms }).await?;
@@ -188,6 +194,9 @@ pub(super) async fn find(
         }
         Some(absent_ms) if now_ms < absent_ms + timing.absent_gap_ms => {
             Ok(Then::Wait(absent_ms + timing.absent_gap_ms))
+        }
+        Some(_) if advancing.row.origin.is_withdrawn() => {
+            advancing.take(Event::End(Ending::Withdrawn { input: Some(creating.file.clone()) })).await
         }
         Some(_) if advancing.row.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms) => {
             advancing.take(Event::End(Ending::TooLate { input: Some(creating.file.clone()) })).await

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::accept::Call;
+use super::unclear;
 use crate::faults::{Fault, planted};
 use crate::ids::JobId;
 use crate::job::{Answer, Event, Handed, Job, Mark, State, Transition};
@@ -35,6 +36,7 @@ pub async fn hand_out(ports: &Ports, job: JobId, keyed: bool, call: &Call) -> Re
     Ok(match written {
         Written::Yes => HandedOut::Yes,
         Written::Conflict(_) => HandedOut::Taken,
+        Written::Unclear => return Err(unclear()),
     })
 }
 
@@ -53,6 +55,7 @@ pub async fn look(ports: &Ports, id: JobId) -> Result<Option<Job>, StoreError> {
             Some(Written::Yes) => expire.apply(&mut job),
             Some(Written::Conflict(Some(now))) => job = *now,
             Some(Written::Conflict(None)) | None => return Ok(None),
+            Some(Written::Unclear) => return Err(unclear()),
         }
     }
     Ok(Some(job))

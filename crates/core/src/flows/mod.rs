@@ -1,5 +1,5 @@
-//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; and what
-//! operators ask: keys, status.
+//! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files, uploads and
+//! batches; and what operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
@@ -7,10 +7,12 @@ pub mod accept;
 pub mod advance;
 pub mod advance_all;
 pub mod audit;
+pub mod batches;
 pub mod cancel;
 pub mod collect;
 mod collect_download;
 mod create;
+pub mod files;
 pub mod hand_out;
 mod join;
 pub mod keys;
@@ -19,10 +21,13 @@ pub mod pack;
 mod pack_claim;
 mod pack_filling;
 mod pack_resolve;
+mod pack_seal;
 mod pack_source;
 mod settle;
 pub mod status;
 pub mod sweep;
+pub mod sweep_native;
+pub mod uploads;
 mod verdict;
 
 use std::collections::VecDeque;
@@ -90,12 +95,22 @@ async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError
     Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// A new submission's id: ascending with time, unguessable.
+/// A write of which nobody knows whether it took effect, for who cannot go on without knowing.
+fn unclear() -> StoreError {
+    StoreError::Unavailable("a write is unclear".to_owned())
+}
+
+/// A new submission's id.
 fn submission_id(ports: &Ports) -> SubmissionId {
+    SubmissionId(ascending(ports))
+}
+
+/// The bytes of a new id: ascending with time, unguessable.
+fn ascending(ports: &Ports) -> [u8; 16] {
     let bits = ports.random.bits();
     let mut counter = [0_u8; 10];
     counter.copy_from_slice(&bits[..10]);
-    SubmissionId(*uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes())
+    *uuid::Builder::from_unix_timestamp_millis(ports.clock.now_ms(), &counter).as_uuid().as_bytes()
 }
 
 /// What a job's packed state means to whoever meets it.

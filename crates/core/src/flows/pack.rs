@@ -33,11 +33,12 @@ pub async fn tick(ports: &Ports, class: &str, stop_ms: u64) -> Result<Vec<Submis
     let depth = ports.intake.depth(class).await?;
     let began_ms = ports.clock.now_ms();
     if row.version == 0 && matches!(rule, Rule::At { .. }) {
-        // A class that was never seen waits for its first hour: the last one was not its own.
-        revise(ports, class, |row| Departures { departed_ms: row.departed_ms.max(began_ms), ..row }).await?;
+        // A class that was never seen waits for its first hour: the last one was not its own, unless it has just struck.
+        let seen_ms = began_ms.saturating_sub(2 * ports.settings.timing.tick_ms);
+        revise(ports, class, |row| Departures { departed_ms: row.departed_ms.max(seen_ms), ..row }).await?;
         return Ok(Vec::new());
     }
-    if !row.due(rule, depth.visible + depth.hidden, began_ms) {
+    if !row.due(rule, depth.visible + depth.hidden, began_ms, ports.settings.timing.tick_ms) {
         return Ok(Vec::new());
     }
     if planted(Fault::DepartEarly) {
@@ -79,7 +80,10 @@ pub(super) async fn revise(
 }
 
 /// Notes that work was put back: the class stays due until a drain begun over a tick later departs.
-pub(super) async fn recall(ports: &Ports, class: &str) -> Result<(), StoreError> {
+///
+/// # Errors
+/// [`StoreError`]: it may have been noted.
+pub async fn recall(ports: &Ports, class: &str) -> Result<(), StoreError> {
     let now_ms = ports.clock.now_ms();
     revise(ports, class, |row| row.recalled(now_ms)).await
 }

@@ -9,7 +9,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::Manifests;
 use super::pack::{failure, recall};
 use super::pack_filling::Filling;
-use super::pack_resolve::{Candidate, Resolved, resolve};
+use super::pack_resolve::Candidate;
+use super::pack_source::slices;
 use crate::faults::{Fault, planted};
 use crate::ids::{RequestId, SubmissionId};
 use crate::job::Event;
@@ -27,16 +28,16 @@ const CLAIMING: usize = OPEN_LANES / 2;
 const LOADING: usize = 64;
 
 /// Messages on their way, by lane.
-type ByLane = BTreeMap<Lane, Vec<Candidate>>;
+pub(super) type ByLane = BTreeMap<Lane, Vec<Candidate>>;
 
 /// What one drain is packing.
 pub(super) struct Packing<'a> {
-    ports: &'a Ports,
-    class: &'a str,
+    pub(super) ports: &'a Ports,
+    pub(super) class: &'a str,
     owner: RequestId,
-    lanes: BTreeMap<Lane, Filling>,
+    pub(super) lanes: BTreeMap<Lane, Filling>,
     pub(super) sealed: Vec<SubmissionId>,
-    manifests: Manifests,
+    pub(super) manifests: Manifests,
     /// Whether a message was left alone, or lost with its submission: it is hidden, not gone.
     pub(super) holding: bool,
 }
@@ -61,15 +62,23 @@ impl<'a> Packing<'a> {
         Ok(())
     }
 
-    async fn lost(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn lost(&mut self) -> Result<(), StoreError> {
         self.holding = true;
         recall(self.ports, self.class).await
     }
 
-    /// Claims in rounds: whoever meets a conflict comes back with what the row really says.
+    /// Claims what was received, a slice at a time: no more bodies than that are read from the object store at once.
     pub(super) async fn take_in(&mut self, received: Vec<Received>) -> Result<(), StoreError> {
+        for slice in slices(received) {
+            self.take_slice(slice).await?;
+        }
+        Ok(())
+    }
+
+    /// Claims in rounds: whoever meets a conflict comes back with what the row really says.
+    async fn take_slice(&mut self, slice: Vec<Received>) -> Result<(), StoreError> {
         let mut waiting = ByLane::new();
-        for one in received {
+        for one in slice {
             let candidate = Candidate::new(one);
             waiting.entry(candidate.received.message.lane.clone()).or_default().push(candidate);
         }
@@ -117,6 +126,7 @@ impl<'a> Packing<'a> {
                 round.extend(claims);
             }
             self.claim_round(round, &mut again, &mut settled).await?;
+            self.let_go().await?;
         }
         if !settled.is_empty() {
             self.ports.intake.delete(self.class, settled).await?;
@@ -175,6 +185,7 @@ impl<'a> Packing<'a> {
         }
         let written = self.ports.jobs.apply(transitions).await?;
         let mut ended = Vec::new();
+        let mut unclear = Vec::new();
         for (candidate, written) in claims.into_iter().zip(written) {
             match written {
                 Written::Yes if candidate.event.is_none() => self.add(candidate).await?,
@@ -182,27 +193,15 @@ impl<'a> Packing<'a> {
                     ended.extend(candidate.ended(now_ms));
                     settled.push(candidate.received.receipt);
                 }
-                Written::Conflict(row) => {
-                    let mine = self.submission_of(&candidate.received.message.lane);
-                    let lane = candidate.received.message.lane.clone();
-                    match resolve(self.ports, &mut self.manifests, candidate, row, mine).await? {
-                        Resolved::Delete(receipt) => settled.push(receipt),
-                        Resolved::Again(candidate) => again.entry(lane).or_default().push(*candidate),
-                        Resolved::Mine(receipt) => {
-                            if let Some(filling) = self.lanes.get_mut(&lane) {
-                                filling.receipts.push(receipt);
-                            }
-                        }
-                        Resolved::LeaveAlone => self.holding = true,
-                    }
-                }
+                Written::Conflict(row) => self.resolve(candidate, row, again, settled).await?,
+                Written::Unclear => unclear.push(candidate),
             }
         }
         self.ports.wake.finished(ended);
-        Ok(())
+        self.look_again(unclear, again, settled).await
     }
 
-    fn submission_of(&self, lane: &Lane) -> Option<SubmissionId> {
+    pub(super) fn submission_of(&self, lane: &Lane) -> Option<SubmissionId> {
         self.lanes.get(lane).map(|filling| filling.submission.id)
     }
 
@@ -228,34 +227,6 @@ impl<'a> Packing<'a> {
         let filling = Filling::open(self.ports, lane, self.owner).await?;
         self.lanes.insert(lane.clone(), filling);
         Ok(())
-    }
-
-    /// Seals a lane's submission and deletes its messages (DESIGN rule 1).
-    async fn seal(&mut self, lane: &Lane) -> Result<(), StoreError> {
-        let Some(mut filling) = self.lanes.remove(lane) else { return Ok(()) };
-        let receipts = std::mem::take(&mut filling.receipts);
-        if planted(Fault::DeleteBeforeSeal) {
-            self.ports.intake.delete(self.class, receipts.clone()).await?;
-        }
-        match filling.seal(self.ports).await? {
-            Some(id) => {
-                self.sealed.push(id);
-                self.ports.intake.delete(self.class, receipts).await
-            }
-            None if receipts.is_empty() => Ok(()),
-            None => self.lost().await,
-        }
-    }
-
-    /// Seals every lane, also after one that failed.
-    pub(super) async fn seal_all(&mut self) -> Result<(), StoreError> {
-        let mut outcome = Ok(());
-        for lane in self.lanes.keys().cloned().collect::<Vec<_>>() {
-            if let Err(error) = self.seal(&lane).await {
-                outcome = Err(error);
-            }
-        }
-        outcome
     }
 }
 

@@ -6,11 +6,11 @@ use bytes::BytesMut;
 
 use super::pack_resolve::Candidate;
 use super::{submission_id, take};
-use crate::ids::{ObjectName, RequestId, SubmissionId, TenantId};
+use crate::ids::{JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use crate::lane::Lane;
 use crate::ports::{ObjectWriter, Ports, Receipt, StoreError};
 use crate::submission::manifest::{Entry, Manifest};
-use crate::submission::{Event, Sealed, Size, State, Submission, line};
+use crate::submission::{Event, Origin, Sealed, Size, State, Submission, line};
 
 /// Bytes collected before they are written.
 const BUFFER: usize = 256 * 1024;
@@ -43,6 +43,7 @@ impl Filling {
             state: State::Open { owner, lease_until_ms: now_ms + ports.settings.timing.lease_ms },
             created_ms: now_ms,
             sealed: None,
+            origin: Origin::Jobs,
         };
         ports.submissions.create(&submission).await?;
         let object = ObjectName(format!("sealed/{id}.jsonl"));
@@ -76,6 +77,11 @@ impl Filling {
             }
             None => Ok(false),
         }
+    }
+
+    /// Whether it has the job's line already.
+    pub(super) fn lists(&self, job: JobId) -> bool {
+        self.entries.iter().any(|entry| entry.job == job)
     }
 
     /// Writes the line of a job that was claimed for this submission.

@@ -3,11 +3,16 @@
 use bytes::Bytes;
 
 use super::pack::failure;
+use super::pack_claim::{ByLane, Packing};
 use super::{Holder, Manifests, holder};
 use crate::body::peek;
-use crate::ids::SubmissionId;
+use crate::faults::{Fault, planted};
+use crate::ids::{JobId, SubmissionId};
 use crate::job::{Event, Job, State, Transition, When};
 use crate::ports::{Finished, MessageBody, Ports, Receipt, Received, StoreError};
+
+/// Writes for one message that may be unclear, running: then the store is asked no more.
+const UNCLEAR: u32 = 3;
 
 /// A received message, on its way into a submission.
 pub(super) struct Candidate {
@@ -18,12 +23,14 @@ pub(super) struct Candidate {
     pub(super) event: Option<Event>,
     /// The body, once loaded.
     pub(super) body: Bytes,
+    /// Writes of it that were unclear.
+    pub(super) unclear: u32,
 }
 
 impl Candidate {
     pub(super) fn new(received: Received) -> Self {
         let when = When { submission: None, attempt: received.message.attempt };
-        Self { received, when, event: None, body: Bytes::new() }
+        Self { received, when, event: None, body: Bytes::new(), unclear: 0 }
     }
 
     /// Brings the body; what cannot be read is poison, and becomes an error result (DESIGN rule 14).
@@ -61,19 +68,72 @@ impl Candidate {
 }
 
 /// What to do with a message after its claim met a conflict.
-pub(super) enum Resolved {
+enum Resolved {
     /// Its job needs it no more.
     Delete(Receipt),
-    /// Its job is in the submission being filled: delete it with the others.
-    Mine(Receipt),
+    /// Its job is claimed for the submission being filled, at this attempt.
+    Mine(Box<Candidate>),
     /// Another packer is filling a submission with its job.
     LeaveAlone,
     /// Try again, with the condition that the row really satisfies.
     Again(Box<Candidate>),
 }
 
+impl Packing<'_> {
+    /// What is unclear is decided by the row, which may yet change: a write may be on its way still.
+    pub(super) async fn look_again(
+        &mut self,
+        mut unclear: Vec<Candidate>,
+        again: &mut ByLane,
+        settled: &mut Vec<Receipt>,
+    ) -> Result<(), StoreError> {
+        if unclear.is_empty() {
+            return Ok(());
+        }
+        for candidate in &mut unclear {
+            candidate.unclear += 1;
+        }
+        if unclear.iter().any(|candidate| candidate.unclear > UNCLEAR) {
+            return Err(super::unclear());
+        }
+        let ids: Vec<JobId> = unclear.iter().map(|candidate| candidate.received.message.job).collect();
+        let rows = self.ports.jobs.get(&ids).await?;
+        for (candidate, row) in unclear.into_iter().zip(rows) {
+            self.resolve(candidate, row.map(Box::new), again, settled).await?;
+        }
+        Ok(())
+    }
+
+    /// Does with a message what its job's row demands.
+    pub(super) async fn resolve(
+        &mut self,
+        candidate: Candidate,
+        row: Option<Box<Job>>,
+        again: &mut ByLane,
+        settled: &mut Vec<Receipt>,
+    ) -> Result<(), StoreError> {
+        let lane = candidate.received.message.lane.clone();
+        let mine = self.submission_of(&lane);
+        match resolve(self.ports, &mut self.manifests, candidate, row, mine).await? {
+            Resolved::Delete(receipt) => settled.push(receipt),
+            Resolved::Again(candidate) => again.entry(lane).or_default().push(*candidate),
+            Resolved::Mine(candidate) => {
+                let Some(filling) = self.lanes.get_mut(&lane) else { return Ok(()) };
+                if filling.lists(candidate.received.message.job) || planted(Fault::UnclearLeftOut) {
+                    filling.receipts.push(candidate.received.receipt);
+                } else {
+                    // Its own claim took effect and nobody heard of it.
+                    filling.add(*candidate).await?;
+                }
+            }
+            Resolved::LeaveAlone => self.holding = true,
+        }
+        Ok(())
+    }
+}
+
 /// Decides from the row as it stands.
-pub(super) async fn resolve(
+async fn resolve(
     ports: &Ports,
     manifests: &mut Manifests,
     mut candidate: Candidate,
@@ -86,7 +146,10 @@ pub(super) async fn resolve(
             Ok(Resolved::Delete(candidate.received.receipt))
         }
         State::Queued => Ok(again(candidate, &row)),
-        State::Packed { submission } if Some(submission) == mine => Ok(Resolved::Mine(candidate.received.receipt)),
+        State::Packed { submission } if Some(submission) == mine => {
+            candidate.when.attempt = row.attempt;
+            Ok(Resolved::Mine(Box::new(candidate)))
+        }
         State::Packed { submission } => match holder(ports, manifests, submission, row.id, row.attempt).await? {
             Holder::Listed => Ok(Resolved::Delete(candidate.received.receipt)),
             Holder::Filling => Ok(Resolved::LeaveAlone),

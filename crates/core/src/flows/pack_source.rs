@@ -8,6 +8,9 @@ use crate::ports::{Ports, Received, StoreError};
 /// Messages asked for in one receive.
 const RECEIVE: usize = 1_000;
 
+/// Bytes of bodies that are claimed for at once, about.
+const SLICE: u64 = 32 << 20;
+
 /// The queue and the row of one drain's class.
 pub(super) struct Source<'a> {
     ports: &'a Ports,
@@ -52,4 +55,22 @@ impl<'a> Source<'a> {
             self.row = self.ports.classes.get(self.class).await?;
         }
     }
+}
+
+/// What was received, in slices whose bodies may be held at once; a slice has one message at least.
+pub(super) fn slices(received: Vec<Received>) -> Vec<Vec<Received>> {
+    let mut slices: Vec<Vec<Received>> = Vec::new();
+    let mut room = 0;
+    for one in received {
+        let bytes = one.message.size.bytes;
+        if bytes > room || slices.is_empty() {
+            slices.push(Vec::new());
+            room = SLICE;
+        }
+        room = room.saturating_sub(bytes);
+        if let Some(slice) = slices.last_mut() {
+            slice.push(one);
+        }
+    }
+    slices
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::advance::Advancing;
 use super::lines::Lines;
 use super::pack::recall;
+use super::unclear;
 use super::verdict::Finding;
 use crate::faults::{Fault, planted};
 use crate::ids::{ObjectName, TenantId};
@@ -164,6 +165,7 @@ impl Settling<'_> {
         let written = ports.jobs.apply(transitions.clone()).await?;
         let mut finished = Vec::new();
         let mut messages = Vec::new();
+        let mut is_clear = true;
         for ((one, transition), written) in written_for.into_iter().zip(transitions).zip(written) {
             match written {
                 Written::Yes if transition.state == State::Queued => {
@@ -176,10 +178,13 @@ impl Settling<'_> {
                     messages.push(self.message(&one, &row));
                 }
                 Written::Conflict(_) => {}
+                Written::Unclear => is_clear = false,
             }
         }
         ports.wake.finished(finished);
-        self.send(messages).await
+        self.send(messages).await?;
+        // The next pass meets every row again: those that were written refuse, and those requeued get their messages.
+        if is_clear || planted(Fault::UnclearBelieved) { Ok(()) } else { Err(unclear()) }
     }
 
     /// The rows of those whose event depends on their deadline, attempts or wish.

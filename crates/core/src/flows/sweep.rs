@@ -138,7 +138,7 @@ async fn retire_submissions(sweep: &dyn SubmissionSweep, before_ms: u64) -> Resu
     }
 }
 
-async fn retire_objects(ports: &Ports, prefix: &str, before_ms: u64) -> Result<usize, StoreError> {
+pub(super) async fn retire_objects(ports: &Ports, prefix: &str, before_ms: u64) -> Result<usize, StoreError> {
     let mut retired = 0;
     let mut after: Option<ObjectName> = None;
     loop {

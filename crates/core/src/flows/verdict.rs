@@ -51,7 +51,7 @@ impl Finding {
                 Self::Unfinished { code: refusal.code.clone() }
             }
             Ending::Refused { refusal, .. } => Self::Refused(refusal.clone()),
-            Ending::TooLate { .. } => Self::TooLate,
+            Ending::TooLate { .. } | Ending::Withdrawn { .. } => Self::TooLate,
         }
     }
 

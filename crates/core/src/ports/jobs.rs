@@ -22,6 +22,8 @@ pub enum Written {
     Yes,
     /// The condition did not hold; the row as it stands, if there is one.
     Conflict(Option<Box<Job>>),
+    /// Nobody knows: it may have been written, or be written yet. The row tells, and a repeat is harmless.
+    Unclear,
 }
 
 /// The rows of jobs. Reads see every write that was acknowledged before them.
@@ -40,7 +42,8 @@ pub trait Jobs: Send + Sync {
     async fn get(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, StoreError>;
 
     /// Writes each transition whose condition holds. Durable when it returns; answers are in the order of the input.
-    /// Two transitions of one job in one call are applied in their order.
+    /// Two transitions of one job in one call are applied in their order. One that is [`Written::Unclear`] says nothing
+    /// of the others.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may have been written.

@@ -5,15 +5,18 @@
 //! is harmless; calls may run concurrently, and each item of a batched call is atomic by itself.
 
 mod backend;
+mod batches;
 mod classes;
 mod clock;
 mod credentials;
+mod files;
 mod intake;
 mod jobs;
 mod keys;
 mod objects;
 mod share;
 mod submissions;
+mod uploads;
 mod usage;
 mod wake;
 
@@ -24,19 +27,23 @@ use std::sync::Arc;
 pub use backend::{
     Backend, BackendError, BatchPhase, BatchReport, CreateReply, Download, Marker, NewBatch, ProviderFile, Upload,
 };
+pub use batches::{BatchPage, BatchSweep, Batches};
 pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;
+pub use files::{FilePage, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};
 pub use objects::{ByteStream, ObjectWriter, Objects};
 pub use share::Share;
 pub use submissions::{SubmissionSweep, SubmissionWalk, Submissions};
+pub use uploads::{UploadSweep, Uploads};
 pub use usage::{Usage, UsageRow};
 pub use wake::{Finished, Wake};
 
 use crate::class::Rule;
+use crate::route::Routes;
 use crate::timing::Timing;
 
 /// Why a store could not say what it was asked.
@@ -61,6 +68,12 @@ pub struct Ports {
     pub jobs: Arc<dyn Jobs>,
     /// The rows of submissions.
     pub submissions: Arc<dyn Submissions>,
+    /// The rows of callers' files.
+    pub files: Arc<dyn Files>,
+    /// The rows of callers' uploads.
+    pub uploads: Arc<dyn Uploads>,
+    /// The rows of callers' batches.
+    pub batches: Arc<dyn Batches>,
     /// The rows of classes.
     pub classes: Arc<dyn Classes>,
     /// The intake queues.
@@ -92,6 +105,8 @@ pub struct Settings {
     pub provider_timing: BTreeMap<String, Timing>,
     /// The classes and when each departs.
     pub classes: BTreeMap<String, Rule>,
+    /// Where each model's lines go.
+    pub routes: Routes,
 }
 
 impl Settings {

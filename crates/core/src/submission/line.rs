@@ -1,9 +1,12 @@
 //! The lines of a provider's batch: written into a sealed object, read from its results.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::batch;
 use crate::endpoint::Endpoint;
 use crate::ids::JobId;
 use crate::job::Usage;
@@ -56,10 +59,64 @@ pub enum LineOutcome {
     },
 }
 
+/// A line of the results, whoever's it is, as it stands there.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    /// Whose line it is.
+    pub(crate) custom_id: Cow<'a, str>,
+    /// The provider's name of the line.
+    pub(crate) id: Option<Cow<'a, str>>,
+    /// The provider's name of the request.
+    pub(crate) request_id: Option<Cow<'a, str>>,
+    /// What the upstream answered, if it did.
+    pub(crate) answer: Option<FoundAnswer<'a>>,
+    /// The error beside it, or in place of it.
+    pub(crate) error: Option<&'a str>,
+}
+
+/// What the upstream answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoundAnswer<'a> {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// The body; none where the error beside it is all there is.
+    pub(crate) body: Option<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    /// Reads a line of a results file, without its line feed; `None` if it is no such line.
+    ///
+    /// Both error shapes are read: OpenAI's (the error in `response.body`) and vLLM's (`response.body` null beside a
+    /// top-level `error`), see facts on vLLM's `run-batch`.
+    pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
+        let wire: Wire<'a> = serde_json::from_str(std::str::from_utf8(line).ok()?).ok()?;
+        let told = |raw: &'a RawValue| (raw.get() != "null").then(|| raw.get());
+        let error = wire.error.and_then(told);
+        let (request_id, answer) = if let Some(response) = wire.response {
+            let body = response.body.and_then(told);
+            body.or(error)?;
+            (response.request_id, Some(FoundAnswer { status: response.status_code, body }))
+        } else {
+            error?;
+            (None, None)
+        };
+        Some(Self { custom_id: wire.custom_id, id: wire.id, request_id, answer, error })
+    }
+
+    /// The code of the error, where nothing was answered.
+    pub(crate) fn code(&self) -> String {
+        let code =
+            self.error.and_then(|error| serde_json::from_str::<WireError>(error).ok()).and_then(|error| error.code);
+        code.unwrap_or_else(|| "unknown".to_owned())
+    }
+}
+
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow)]
-    custom_id: std::borrow::Cow<'a, str>,
+    custom_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     response: Option<WireResponse<'a>>,
     #[serde(borrow, default)]
@@ -70,6 +127,8 @@ struct Wire<'a> {
 struct WireResponse<'a> {
     status_code: u16,
     #[serde(borrow, default)]
+    request_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
     body: Option<&'a RawValue>,
 }
 
@@ -77,8 +136,20 @@ struct WireResponse<'a> {
 struct WireUsage {
     #[serde(default, alias = "prompt_tokens")]
     input_tokens: u64,
+    #[serde(default, alias = "prompt_tokens_details")]
+    input_tokens_details: Option<WireDetails>,
     #[serde(default, alias = "completion_tokens")]
     output_tokens: u64,
+    #[serde(default, alias = "completion_tokens_details")]
+    output_tokens_details: Option<WireDetails>,
+}
+
+#[derive(Deserialize, Default)]
+struct WireDetails {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
+    #[serde(default)]
+    reasoning_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -95,34 +166,37 @@ struct WireError {
 
 /// Reads one line of a results file, without its line feed. A line that is no such line, or bears a foreign id, is
 /// `None`: its job counts as missing.
-///
-/// Both error shapes are read: OpenAI's (the error in `response.body`) and vLLM's (`response.body` null beside a
-/// top-level `error`), see facts on vLLM's `run-batch`.
 pub fn read(line: &[u8]) -> Option<ResultLine> {
-    let text = std::str::from_utf8(line).ok()?;
-    let wire: Wire<'_> = serde_json::from_str(text).ok()?;
-    let job = wire.custom_id.parse().ok()?;
-    let error = wire.error.filter(|error| error.get() != "null");
-    let outcome = match (wire.response, error) {
-        (Some(response), error) => {
-            let body = response.body.filter(|body| body.get() != "null").or(error)?.get();
-            let usage = if response.status_code < 300 { usage_of(body) } else { Usage::default() };
-            // Both slices lie in `text`, so the difference is the offset.
-            let offset = body.as_ptr() as usize - text.as_ptr() as usize;
-            LineOutcome::Answered { status: response.status_code, offset, length: body.len(), usage }
+    let found = Found::read(line)?;
+    let job = found.custom_id.parse().ok()?;
+    let outcome = match found.answer {
+        Some(FoundAnswer { status, body }) => {
+            let body = body.or(found.error)?;
+            let counted = if status < 300 { usage(body) } else { batch::Usage::default() };
+            // Both slices lie in `line`, so the difference is the offset.
+            let offset = body.as_ptr() as usize - line.as_ptr() as usize;
+            let usage = Usage { input_tokens: counted.input_tokens, output_tokens: counted.output_tokens };
+            LineOutcome::Answered { status, offset, length: body.len(), usage }
         }
-        (None, Some(error)) => {
-            let code = serde_json::from_str::<WireError>(error.get()).ok().and_then(|error| error.code);
-            LineOutcome::Unanswered { code: code.unwrap_or_else(|| "unknown".to_owned()) }
-        }
-        (None, None) => return None,
+        None => LineOutcome::Unanswered { code: found.code() },
     };
     Some(ResultLine { job, outcome })
 }
 
-fn usage_of(body: &str) -> Usage {
+/// Whether a line is one of a results file, whoever's it is.
+pub fn is_result(line: &[u8]) -> bool {
+    Found::read(line).is_some()
+}
+
+/// What the provider counted, by the body of its answer.
+pub(crate) fn usage(body: &str) -> batch::Usage {
     let usage = serde_json::from_str::<WireBody>(body).ok().and_then(|body| body.usage).unwrap_or_default();
-    Usage { input_tokens: usage.input_tokens, output_tokens: usage.output_tokens }
+    batch::Usage {
+        input_tokens: usage.input_tokens,
+        cached_tokens: usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0),
+        output_tokens: usage.output_tokens,
+        reasoning_tokens: usage.output_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0),
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn tokens_are_counted_in_both_spellings() {
+        let want = batch::Usage { input_tokens: 9, cached_tokens: 4, output_tokens: 3, reasoning_tokens: 2 };
+        for body in [
+            r#"{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens":3,"completion_tokens_details":{"reasoning_tokens":2}}}"#,
+            r#"{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":2}}}"#,
+        ] {
+            assert_eq!(usage(body), want);
+        }
+        let bare = batch::Usage { input_tokens: 1, ..batch::Usage::default() };
+        assert_eq!(usage(r#"{"usage":{"prompt_tokens":1,"prompt_tokens_details":null}}"#), bare);
+    }
+
+    #[test]
     fn both_error_shapes_are_read() {
         let id = JobId([3; 16]);
         let expired =
@@ -161,8 +248,10 @@ mod tests {
         assert_eq!(read(expired.as_bytes()).unwrap().outcome, LineOutcome::Unanswered { code: "batch_expired".into() });
         let vllm = format!(r#"{{"custom_id":"{id}","response":{{"status_code":400,"body":null}},"error":"bad"}}"#);
         assert!(matches!(read(vllm.as_bytes()).unwrap().outcome, LineOutcome::Answered { status: 400, length: 5, .. }));
+        assert!(is_result(br#"{"custom_id":"mine","response":null,"error":{"code":"batch_expired"}}"#));
         for junk in ["", "{}", "null", "[1]", r#"{"custom_id":"mine","response":null,"error":null}"#] {
             assert_eq!(read(junk.as_bytes()), None, "{junk}");
+            assert!(!is_result(junk.as_bytes()), "{junk}");
         }
     }
 }

@@ -12,7 +12,7 @@ pub use size::{Limits, LineCounts, Size};
 pub use state::{CancelReason, Creating, Ending, Event, IllegalTransition, Placed, Refusal, State, StateKind, next};
 pub use step::{Step, step};
 
-use crate::ids::{ObjectName, SubmissionId};
+use crate::ids::{NativeBatchId, ObjectName, SubmissionId};
 use crate::lane::Lane;
 
 /// The row of one submission.
@@ -30,6 +30,44 @@ pub struct Submission {
     pub created_ms: u64,
     /// What was sealed; none while it is open, and for ever if it was abandoned.
     pub sealed: Option<Sealed>,
+    /// Whose lines it has.
+    #[serde(default, skip_serializing_if = "Origin::is_jobs")]
+    pub origin: Origin,
+}
+
+/// Whose lines a submission has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Jobs that waited for a departure.
+    #[default]
+    Jobs,
+    /// A part of a caller's batch.
+    Batch {
+        /// That batch.
+        batch: NativeBatchId,
+        /// It was asked to end: what has not run by now need not.
+        withdrawn: bool,
+    },
+}
+
+impl Origin {
+    /// The batch whose part it is, if it is one.
+    pub const fn batch(&self) -> Option<NativeBatchId> {
+        match self {
+            Self::Jobs => None,
+            Self::Batch { batch, .. } => Some(*batch),
+        }
+    }
+
+    /// Whether it was asked to end.
+    pub const fn is_withdrawn(&self) -> bool {
+        matches!(self, Self::Batch { withdrawn: true, .. })
+    }
+
+    const fn is_jobs(&self) -> bool {
+        matches!(self, Self::Jobs)
+    }
 }
 
 /// What sealing fixed for ever.
@@ -62,13 +100,18 @@ impl Submission {
             | Event::Postpone { .. }
             | Event::Absent { .. }
             | Event::Place(_)
+            | Event::Withdraw
             | Event::Cancel(_)
             | Event::End(_)
             | Event::Retry { .. }
             | Event::Choose { .. }
             | Event::Collected { .. } => self.sealed.clone(),
         };
+        let origin = match (self.origin, &event) {
+            (Origin::Batch { batch, .. }, Event::Withdraw) => Origin::Batch { batch, withdrawn: true },
+            (origin, _) => origin,
+        };
         let state = next(&self.state, event)?;
-        Ok(Self { state, sealed, ..self.clone() })
+        Ok(Self { state, sealed, origin, ..self.clone() })
     }
 }

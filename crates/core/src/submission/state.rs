@@ -90,6 +90,10 @@ pub struct Placed {
 pub enum CancelReason {
     /// Past its window and a margin. Its unfinished jobs end expired, never requeued.
     Overdue,
+    /// The window of the batch that it is a part of has ended.
+    Deadline,
+    /// It was asked to end.
+    Withdrawn,
 }
 
 /// How a submission's stay at the backend ended.
@@ -116,6 +120,11 @@ pub enum Ending {
     },
     /// It waited past every deadline of its jobs; nothing ran.
     TooLate {
+        /// The input file, if it was uploaded.
+        input: Option<FileId>,
+    },
+    /// It was asked to end before it was placed; nothing ran.
+    Withdrawn {
         /// The input file, if it was uploaded.
         input: Option<FileId>,
     },
@@ -167,6 +176,8 @@ pub enum Event {
     },
     /// The batch exists.
     Place(Placed),
+    /// It is to end: what has not run by now need not.
+    Withdraw,
     /// Its batch was asked to stop.
     Cancel(CancelReason),
     /// Its stay at the backend ended.
@@ -217,6 +228,10 @@ pub fn next(state: &State, event: Event) -> Result<State, IllegalTransition> {
             Ok(S::Creating(Creating { absent_ms: Some(at_ms), ..creating.clone() }))
         }
         (S::Creating(_), Event::Place(placed)) => Ok(S::Submitted(placed)),
+        (
+            S::Sealed | S::Uploading | S::Creating(_) | S::Waiting { .. } | S::Submitted(_) | S::Cancelling(..),
+            Event::Withdraw,
+        ) => Ok(state.clone()),
         (S::Submitted(placed), Event::Cancel(reason)) => Ok(S::Cancelling(placed.clone(), reason)),
         (
             S::Sealed | S::Uploading | S::Creating(_) | S::Waiting { .. } | S::Submitted(_) | S::Cancelling(..),

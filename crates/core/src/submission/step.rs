@@ -35,6 +35,8 @@ pub enum Step {
     Cancel(Placed, CancelReason),
     /// End it without having run: it waited past every deadline.
     GiveUp(Option<FileId>),
+    /// End it without having run: it was asked to end.
+    Withdraw(Option<FileId>),
     /// End it with what there is: the provider no longer ends it.
     Forsake(Placed),
     /// Bring its lines home.
@@ -52,6 +54,8 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         }
         State::Open { .. } => Step::Abandon,
         State::Abandoned => Step::Rest { until_ms: None },
+        State::Sealed | State::Uploading if submission.origin.is_withdrawn() => Step::Withdraw(None),
+        State::Waiting { file, .. } if submission.origin.is_withdrawn() => Step::Withdraw(file.clone()),
         State::Sealed | State::Uploading if now_ms >= deadline_ms => Step::GiveUp(None),
         State::Waiting { file, .. } if now_ms >= deadline_ms => Step::GiveUp(file.clone()),
         State::Waiting { until_ms, .. } if now_ms < *until_ms => Step::Rest { until_ms: Some(*until_ms) },
@@ -61,6 +65,12 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Creating(creating) => find(creating, now_ms, timing),
         State::Submitted(placed) if now_ms >= ends_ms(placed, timing) => {
             Step::Cancel(placed.clone(), CancelReason::Overdue)
+        }
+        State::Submitted(placed) if submission.origin.is_withdrawn() => {
+            Step::Cancel(placed.clone(), CancelReason::Withdrawn)
+        }
+        State::Submitted(placed) if submission.origin.batch().is_some() && now_ms >= deadline_ms => {
+            Step::Cancel(placed.clone(), CancelReason::Deadline)
         }
         State::Cancelling(placed, _) if now_ms >= ends_ms(placed, timing) + timing.margin_ms => {
             Step::Forsake(placed.clone())

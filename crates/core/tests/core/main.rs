@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 
+mod batch_input;
+mod batches;
 mod documents;
 mod jobs;
 mod repository;

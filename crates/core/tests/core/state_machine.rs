@@ -6,7 +6,7 @@ use std::fmt::{Debug, Write as _};
 use serde::Serialize;
 
 use crate::repository::compare;
-use crate::{jobs, submissions};
+use crate::{batches, jobs, submissions};
 
 /// A state machine, walked.
 pub(crate) struct Machine {
@@ -73,7 +73,7 @@ impl Machine {
 
 #[test]
 fn the_document_shows_what_the_code_does() {
-    let (jobs, submissions) = (jobs::machine(), submissions::machine());
+    let (jobs, submissions, batches) = (jobs::machine(), submissions::machine(), batches::machine());
     let text = format!(
         "# State machines\n\n\
          Drawn from the code by `crates/core/tests/core/state_machine.rs`, which fails when this file differs. Do not edit\n\
@@ -86,11 +86,18 @@ fn the_document_shows_what_the_code_does() {
          `next` in `crates/core/src/submission/state.rs`; which event comes when is decided by `step` in\n\
          `crates/core/src/submission/step.rs`. An abandoned submission was never sealed; every sealed one ends through\n\
          collecting. A done one is looked at until the provider's files are deleted.\n\n\
+         {}\n{}\n\
+         ## Batches\n\n\
+         `next` in `crates/core/src/batch/state.rs`; which event comes when is decided by `step` in\n\
+         `crates/core/src/batch/step.rs`. A final state accepts nothing. One that is withdrawn before it was split is split\n\
+         all the same: then every line of it is spoken for.\n\n\
          {}\n{}",
         jobs.diagram(),
         jobs.table(),
         submissions.diagram(),
-        submissions.table()
+        submissions.table(),
+        batches.diagram(),
+        batches.table()
     );
     compare("docs/state_machine.md", &text);
 }

@@ -51,6 +51,36 @@ async fn submission_walk() -> (Arc<dyn ports::Submissions>, Arc<dyn ports::Submi
     (guard.0.submissions(), guard.0.submissions(), guard)
 }
 
+async fn files() -> (Arc<dyn ports::Files>, Guard) {
+    let guard = fresh();
+    (guard.0.files(), guard)
+}
+
+async fn file_sweep() -> (Arc<dyn ports::Files>, Arc<dyn ports::FileSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.files(), guard.0.files(), guard)
+}
+
+async fn uploads() -> (Arc<dyn ports::Uploads>, Guard) {
+    let guard = fresh();
+    (guard.0.uploads(), guard)
+}
+
+async fn upload_sweep() -> (Arc<dyn ports::Uploads>, Arc<dyn ports::UploadSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.uploads(), guard.0.uploads(), guard)
+}
+
+async fn batches() -> (Arc<dyn ports::Batches>, Guard) {
+    let guard = fresh();
+    (guard.0.batches(), guard)
+}
+
+async fn batch_sweep() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.batches(), guard.0.batches(), guard)
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, Guard) {
     let guard = fresh();
     (guard.0.classes(), guard)
@@ -107,6 +137,30 @@ mod of_submission_sweep {
 
 mod of_submission_walk {
     offpeak_testkit::submission_walk_conformance!(super::submission_walk);
+}
+
+mod of_files {
+    offpeak_testkit::files_conformance!(super::files);
+}
+
+mod of_file_sweep {
+    offpeak_testkit::file_sweep_conformance!(super::file_sweep);
+}
+
+mod of_uploads {
+    offpeak_testkit::uploads_conformance!(super::uploads);
+}
+
+mod of_upload_sweep {
+    offpeak_testkit::upload_sweep_conformance!(super::upload_sweep);
+}
+
+mod of_batches {
+    offpeak_testkit::batches_conformance!(super::batches);
+}
+
+mod of_batch_sweep {
+    offpeak_testkit::batch_sweep_conformance!(super::batch_sweep);
 }
 
 mod of_classes {

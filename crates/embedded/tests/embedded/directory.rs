@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use offpeak_core::ports::{Credentials, Jobs, StoreError};
+use offpeak_core::file::{File, Purpose};
+use offpeak_core::ids::{NativeFileId, ObjectName, TenantId};
+use offpeak_core::ports::{Credentials, Files, Jobs, Keys, StoreError};
 use offpeak_embedded::{OpenError, Options, Store};
 use rusqlite::Connection;
 use secrecy::SecretString;
@@ -51,6 +53,40 @@ async fn an_empty_database_is_migrated_by_a_server_only() {
     assert!(matches!(error, OpenError::Older { found: 0, .. }), "{error}");
     drop(dir.open());
     Store::open_shared(dir.path()).unwrap();
+}
+
+/// What the first version left, with a key in it.
+fn first_version() -> Dir {
+    let dir = Dir::new();
+    fs::create_dir(dir.path()).unwrap();
+    let database = Connection::open(dir.path().join("offpeak.db")).unwrap();
+    database.execute_batch(include_str!("../../src/schema/0001_first.sql")).unwrap();
+    database.execute("INSERT INTO keys VALUES (zeroblob(32), 'acme', 'opk_', 5, NULL)", ()).unwrap();
+    database.pragma_update(None, "user_version", 1).unwrap();
+    dir
+}
+
+#[tokio::test]
+async fn a_directory_of_the_first_version_is_migrated_and_keeps_its_rows() {
+    let dir = first_version();
+    let error = Store::open_shared(dir.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Older { found: 1, .. }), "{error}");
+    let store = dir.open();
+    assert_eq!(store.keys().find(&[0; 32]).await.unwrap().unwrap().tenant, TenantId::from("acme"));
+    let file = File {
+        id: NativeFileId([1; 16]),
+        tenant: TenantId::from("acme"),
+        purpose: Purpose::Batch,
+        filename: "input.jsonl".to_owned(),
+        bytes: 3,
+        created_ms: 1,
+        expires_ms: None,
+        object: ObjectName::from("files/kept/1"),
+    };
+    store.files().create(&file).await.unwrap();
+    drop(store);
+    let beside = Store::open_shared(dir.path()).unwrap();
+    assert_eq!(beside.files().get(file.id).await.unwrap(), Some(file));
 }
 
 #[tokio::test]

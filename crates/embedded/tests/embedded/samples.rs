@@ -103,5 +103,6 @@ pub(crate) fn submission(n: u8) -> Submission {
         state: submission::State::Open { owner: RequestId([0; 16]), lease_until_ms: 5 },
         created_ms: u64::from(n),
         sealed: None,
+        origin: submission::Origin::Jobs,
     }
 }

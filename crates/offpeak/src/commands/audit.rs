@@ -68,6 +68,9 @@ fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
     Ports {
         jobs: Arc::<Snapshot>::clone(&snapshot),
         submissions: Arc::<Snapshot>::clone(&snapshot),
+        files: store.files(),
+        uploads: store.uploads(),
+        batches: store.batches(),
         classes: store.classes(),
         intake: Arc::<Snapshot>::clone(&snapshot),
         objects: store.objects(),

@@ -39,6 +39,9 @@ fn stores(store: &Store) -> Stores {
     Stores {
         jobs: store.jobs(),
         submissions: store.submissions(),
+        files: store.files(),
+        uploads: store.uploads(),
+        batches: store.batches(),
         classes: store.classes(),
         intake: store.intake(),
         objects: store.objects(),

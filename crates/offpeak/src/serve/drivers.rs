@@ -1,4 +1,4 @@
-//! What ticks: a packer per class, the poller, the sweeper.
+//! What ticks: a packer per class, the driver of batches, the poller, the sweeper.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,12 @@ use std::time::Duration;
 use offpeak_config::Config;
 use offpeak_core::flows::pack;
 use offpeak_core::flows::sweep::{self, Retired};
+use offpeak_core::flows::sweep_native::{self, Swept};
+use offpeak_core::flows::{advance_all::Round, batches};
 use offpeak_core::ids::SubmissionId;
-use offpeak_core::ports::{JobSweep, Ports, StoreError, SubmissionSweep};
-use tokio::sync::{mpsc, watch};
+use offpeak_core::ports::{Ports, StoreError};
+use offpeak_embedded::{Batches, Files, Jobs, Store, Submissions, Uploads};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::compose::{Composed, millis, now_ms};
@@ -49,9 +52,11 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
     for class in composed.ports.settings.classes.keys() {
         drivers.spawn(packer(composed.ports.clone(), class.clone(), sealed.clone(), stopped.clone()));
     }
-    drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
-    let store = (composed.store.jobs(), composed.store.submissions());
-    drivers.spawn(sweeper(composed.ports.clone(), store, config.retention_ms(), stopped.clone()));
+    let placed = Arc::new(Notify::new());
+    drivers.spawn(batcher(composed.ports.clone(), Arc::clone(&placed), stopped.clone()));
+    drivers.spawn(poll(composed.ports.clone(), (news, placed), stopped.clone()));
+    let rows = Rows::of(&composed.store);
+    drivers.spawn(sweeper(composed.ports.clone(), rows, config.retention_ms(), stopped.clone()));
     Drivers(drivers)
 }
 
@@ -88,20 +93,61 @@ async fn packer(
     }
 }
 
-async fn sweeper<S: SubmissionSweep, J: JobSweep>(
-    ports: Ports,
-    (jobs, submissions): (Arc<J>, Arc<S>),
-    retention_ms: u64,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// Drives batches; what a drive places is told to the poller, and what comes home there is met at the next tick.
+async fn batcher(ports: Ports, placed: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+    let tick = Duration::from_millis(ports.settings.timing.tick_ms.max(5));
+    while nap(tick, &mut stopped).await {
+        match batches::drive_all(&ports, now_ms(&ports) + DRAIN_MS).await {
+            Ok(round) if round == Round::default() => {}
+            Ok(_) => placed.notify_one(),
+            Err(error) => {
+                tracing::error!(%error, "open batches could not be listed");
+                nap(Duration::from_millis(AGAIN_MS), &mut stopped).await;
+            }
+        }
+    }
+}
+
+/// What is swept.
+struct Rows {
+    jobs: Arc<Jobs>,
+    submissions: Arc<Submissions>,
+    files: Arc<Files>,
+    uploads: Arc<Uploads>,
+    batches: Arc<Batches>,
+}
+
+impl Rows {
+    fn of(store: &Store) -> Self {
+        Self {
+            jobs: store.jobs(),
+            submissions: store.submissions(),
+            files: store.files(),
+            uploads: store.uploads(),
+            batches: store.batches(),
+        }
+    }
+
+    async fn retire(&self, ports: &Ports, retention_ms: u64) -> Result<Retired, StoreError> {
+        sweep::retire(ports, self.jobs.as_ref(), self.submissions.as_ref(), retention_ms).await
+    }
+
+    async fn retire_native(&self, ports: &Ports, retention_ms: u64) -> Result<Swept, StoreError> {
+        let rows = (self.files.as_ref() as _, self.uploads.as_ref() as _, self.batches.as_ref() as _);
+        sweep_native::retire(ports, rows, retention_ms).await
+    }
+}
+
+async fn sweeper(ports: Ports, rows: Rows, retention_ms: u64, mut stopped: watch::Receiver<bool>) {
     let mut retired_at_ms = 0;
     while nap(EXPIRE_EVERY, &mut stopped).await {
-        tell_expired(sweep::expire(&ports, jobs.as_ref()).await);
+        tell_expired(sweep::expire(&ports, rows.jobs.as_ref()).await);
         if now_ms(&ports) < retired_at_ms + millis(RETIRE_EVERY) {
             continue;
         }
         retired_at_ms = now_ms(&ports);
-        tell_retired(sweep::retire(&ports, jobs.as_ref(), submissions.as_ref(), retention_ms).await);
+        tell_retired(rows.retire(&ports, retention_ms).await);
+        tell_swept(rows.retire_native(&ports, retention_ms).await);
     }
 }
 
@@ -116,6 +162,13 @@ fn tell_expired(swept: Result<usize, StoreError>) {
 fn tell_retired(swept: Result<Retired, StoreError>) {
     match swept {
         Ok(retired) => tracing::info!(?retired, "old results swept"),
+        Err(error) => cut_short(&error),
+    }
+}
+
+fn tell_swept(swept: Result<Swept, StoreError>) {
+    match swept {
+        Ok(swept) => tracing::info!(?swept, "expired files swept"),
         Err(error) => cut_short(&error),
     }
 }

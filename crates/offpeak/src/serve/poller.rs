@@ -7,7 +7,7 @@ use std::time::Duration;
 use offpeak_core::flows::advance::{Advanced, advance};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{Ports, StoreError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::compose::now_ms;
@@ -77,10 +77,11 @@ impl Schedule {
     }
 }
 
-/// Advances submissions until it is time to stop; then waits for those that are under way.
+/// Advances submissions until it is time to stop; then waits for those that are under way. Of what is sealed here it is
+/// told by name; `placed` says that batches may have submissions that are not known yet.
 pub(super) async fn poll(
     ports: Ports,
-    mut news: mpsc::UnboundedReceiver<SubmissionId>,
+    (mut news, placed): (mpsc::UnboundedReceiver<SubmissionId>, Arc<Notify>),
     mut stopped: watch::Receiver<bool>,
 ) {
     let ports = Arc::new(ports);
@@ -95,6 +96,7 @@ pub(super) async fn poll(
             () = until(&mut stopped) => break,
             Some(done) = running.join_next(), if !running.is_empty() => settle(&mut schedule, done),
             Some(id) = news.recv() => schedule.news(id),
+            () = placed.notified() => schedule.learn(open(&ports).await),
             _ = relist.tick() => schedule.learn(open(&ports).await),
             () = tokio::time::sleep(pause) => {}
         }

@@ -1,9 +1,11 @@
 //! The rows of jobs behind a gate.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use offpeak_core::ids::JobId;
 use offpeak_core::job::{Job, Mark, Transition};
 use offpeak_core::ports::{self, Created, StoreError, Written};
@@ -21,6 +23,17 @@ impl Jobs {
     /// `inner`, behind `gate`.
     pub fn new(inner: Arc<dyn ports::Jobs>, gate: Arc<dyn Gate>) -> Self {
         Self { inner, gate }
+    }
+
+    /// The transitions of one row, each with its place among all.
+    async fn in_order(&self, row: Vec<(usize, Transition)>) -> Vec<(usize, Written)> {
+        let mut written = Vec::with_capacity(row.len());
+        for (place, transition) in row {
+            let inner = Arc::clone(&self.inner);
+            let one = through(&*self.gate, "jobs.apply", async move { inner.apply(vec![transition]).await }).await;
+            written.push((place, one.ok().and_then(|mut one| one.pop()).unwrap_or(Written::Unclear)));
+        }
+        written
     }
 }
 
@@ -42,9 +55,17 @@ impl ports::Jobs for Jobs {
         through(&*self.gate, "jobs.get", async move { inner.get(&ids).await }).await
     }
 
+    /// A call for each transition, rows side by side: what is lost leaves its own row unclear, and no other.
     async fn apply(&self, transitions: Vec<Transition>) -> Result<Vec<Written>, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        through(&*self.gate, "jobs.apply", async move { inner.apply(transitions).await }).await
+        let mut written = vec![Written::Unclear; transitions.len()];
+        let mut rows: BTreeMap<JobId, Vec<(usize, Transition)>> = BTreeMap::new();
+        for (place, transition) in transitions.into_iter().enumerate() {
+            rows.entry(transition.job).or_default().push((place, transition));
+        }
+        for (place, one) in join_all(rows.into_values().map(|row| self.in_order(row))).await.into_iter().flatten() {
+            written[place] = one;
+        }
+        Ok(written)
     }
 
     async fn mark(&self, id: JobId, mark: Mark) -> Result<Written, StoreError> {

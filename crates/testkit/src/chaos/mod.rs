@@ -15,11 +15,14 @@
 //! caller has been told that it is lost: a packet that arrives when nobody expects it any more.
 
 mod backend;
+mod batches;
 mod classes;
+mod files;
 mod intake;
 mod jobs;
 mod objects;
 mod submissions;
+mod uploads;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -30,11 +33,14 @@ use async_trait::async_trait;
 use offpeak_core::ports::{Ports, StoreError};
 
 pub use backend::Backend;
+pub use batches::Batches;
 pub use classes::Classes;
+pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use objects::Objects;
 pub use submissions::Submissions;
+pub use uploads::Uploads;
 pub use usage::Usage;
 
 /// What a gate decided to lose.
@@ -90,6 +96,9 @@ pub fn behind(ports: &Ports, gate: &Arc<dyn Gate>) -> Ports {
     Ports {
         jobs: Arc::new(Jobs::new(Arc::clone(&ports.jobs), Arc::clone(gate))),
         submissions: Arc::new(Submissions::new(Arc::clone(&ports.submissions), Arc::clone(gate))),
+        files: Arc::new(Files::new(Arc::clone(&ports.files), Arc::clone(gate))),
+        uploads: Arc::new(Uploads::new(Arc::clone(&ports.uploads), Arc::clone(gate))),
+        batches: Arc::new(Batches::new(Arc::clone(&ports.batches), Arc::clone(gate))),
         classes: Arc::new(Classes::new(Arc::clone(&ports.classes), Arc::clone(gate))),
         intake: Arc::new(Intake::new(Arc::clone(&ports.intake), Arc::clone(gate))),
         objects: Arc::new(Objects::new(Arc::clone(&ports.objects), Arc::clone(gate))),

@@ -184,6 +184,7 @@ async fn race(jobs: &dyn Jobs, names: &Namespace, job: &Job) {
         match reply {
             Written::Yes => winners.push(after(job, claim)),
             Written::Conflict(seen) => assert_eq!(seen.as_deref(), Some(&stands), "the loser sees the winner"),
+            Written::Unclear => panic!("nothing was lost"),
         }
     }
     assert_eq!(winners, [stands], "exactly one claim holds");

@@ -13,7 +13,7 @@
 //! offpeak_testkit::jobs_conformance!(in_memory);
 //! ```
 //!
-//! Every case makes its own ids, so a suite may run on a store that others use. Four suites walk whole stores and count
+//! Every case makes its own ids, so a suite may run on a store that others use. Some suites walk whole stores and count
 //! in them, and want a store of their own for each case: those of the walks and the sweeps. Time that must pass is real time where
 //! the test's clock is not paused, and short.
 #![expect(
@@ -25,8 +25,14 @@
 
 pub mod backend;
 pub mod backend_files;
+pub mod batch_sweep;
+pub mod batches;
+pub mod batches_list;
 pub mod classes;
 pub mod credentials;
+pub mod file_sweep;
+pub mod files;
+pub mod files_list;
 pub mod intake;
 pub mod intake_time;
 pub mod job_index;
@@ -42,6 +48,8 @@ pub mod share;
 pub mod submission_sweep;
 pub mod submission_walk;
 pub mod submissions;
+pub mod upload_sweep;
+pub mod uploads;
 pub mod usage;
 
 use std::time::Duration;

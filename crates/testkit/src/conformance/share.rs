@@ -17,6 +17,8 @@ macro_rules! share_conformance {
                 sharing_again_changes_nothing,
                 a_missing_source_cannot_be_shared,
                 a_range_past_the_end_cannot_be_shared,
+                a_link_writes_nothing,
+                any_name_of_a_file_makes_a_url,
             ]
         );
     };
@@ -64,4 +66,28 @@ pub async fn a_range_past_the_end_cannot_be_shared(objects: &dyn Objects, share:
     let error = share.share(&source, 2, 4, &name).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
     assert!(objects.stream(&name).await.is_err());
+}
+
+/// A link leads to the object itself, not to a copy.
+pub async fn a_link_writes_nothing(objects: &dyn Objects, share: &dyn Share) {
+    let names = Namespace::fresh();
+    let name = names.object("file");
+    put(objects, &name, &[b"content"]).await;
+    let url = share.link(&name, "results.jsonl", "application/jsonl").await.unwrap();
+    assert!(url.starts_with("http") && url.contains(name.as_str()), "{url}");
+    let listed = objects.list(names.object("").as_str(), None, 10).await.unwrap();
+    assert_eq!(listed.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), [name]);
+}
+
+/// Callers name their files, and no name breaks out of the URL.
+pub async fn any_name_of_a_file_makes_a_url(_: &dyn Objects, share: &dyn Share) {
+    let name = Namespace::fresh().object("file");
+    let long = "\u{1f642}".repeat(5_000);
+    for filename in
+        ["", "a b.jsonl", "\"; x=\"y", "line\r\nbreak: 1", "a\0b", "\u{e4}\u{4f60}.jsonl", "..\\../x", &long]
+    {
+        let url = share.link(&name, filename, "application/octet-stream").await.unwrap();
+        assert!(url.starts_with("http") && url.bytes().all(|byte| byte.is_ascii_graphic()), "{filename:?}: {url}");
+        assert!(url.len() < 8_000, "{} bytes", url.len());
+    }
 }

@@ -22,6 +22,7 @@ mod judge_money;
 pub mod observe;
 pub mod plan;
 pub mod switch;
+mod temper;
 pub mod trace;
 pub mod weather;
 pub mod world;

@@ -1,10 +1,11 @@
 //! The stores as the judge watches them: under every gate, so that what is recorded took effect.
 
 use async_trait::async_trait;
+use offpeak_core::batch::{Batch, Part};
 use offpeak_core::class::Departures;
-use offpeak_core::ids::{JobId, SubmissionId};
+use offpeak_core::ids::{JobId, NativeBatchId, SubmissionId, TenantId};
 use offpeak_core::job::{self, Job, Mark, Transition};
-use offpeak_core::ports::{self, Clock, Created, Depth, Message, Receipt, Received, StoreError, Written};
+use offpeak_core::ports::{self, BatchPage, Clock, Created, Depth, Message, Receipt, Received, StoreError, Written};
 use offpeak_core::submission::{Ending, State, Submission};
 
 use super::book::Book;
@@ -87,7 +88,9 @@ pub struct Submissions(pub Watch);
 #[async_trait]
 impl ports::Submissions for Submissions {
     async fn create(&self, submission: &Submission) -> Result<(), StoreError> {
-        self.0.trace.say("submissions", || format!("open {} ({})", submission.id, submission.lane.class));
+        self.0.trace.say("submissions", || {
+            format!("{} {} ({})", submission.state.kind().name(), submission.id, submission.lane.class)
+        });
         ports::Submissions::create(&self.0.fakes.submissions, submission).await
     }
 
@@ -106,7 +109,9 @@ impl ports::Submissions for Submissions {
                 match ending {
                     Ending::Batch { forsaken: true, .. } => pages.forsaken.insert(submission.id),
                     Ending::Batch { .. } => false,
-                    Ending::Refused { .. } | Ending::TooLate { .. } => pages.unrun.insert(submission.id),
+                    Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. } => {
+                        pages.unrun.insert(submission.id)
+                    }
                 };
                 if let Some(results) = results {
                     pages.chosen.entry(submission.id).or_default().insert(results.clone());
@@ -118,6 +123,46 @@ impl ports::Submissions for Submissions {
 
     async fn open(&self) -> Result<Vec<SubmissionId>, StoreError> {
         ports::Submissions::open(&self.0.fakes.submissions).await
+    }
+}
+
+/// The rows of callers' batches, watched.
+#[derive(Debug)]
+pub struct Batches(pub Watch);
+
+#[async_trait]
+impl ports::Batches for Batches {
+    async fn create(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.trace.say("batches", || format!("create {}", batch.id));
+        ports::Batches::create(&self.0.fakes.batches, batch).await
+    }
+
+    async fn get(&self, id: NativeBatchId) -> Result<Option<Batch>, StoreError> {
+        ports::Batches::get(&self.0.fakes.batches, id).await
+    }
+
+    async fn replace(&self, batch: &Batch) -> Result<bool, StoreError> {
+        let done = ports::Batches::replace(&self.0.fakes.batches, batch).await?;
+        self.0.trace.say("batches", || {
+            let verdict = if done { "" } else { " REFUSED" };
+            let part = |part: &Part| format!("{} again {} {:?}", part.submission, part.attempt, part.state);
+            let parts: Vec<String> = batch.parts.iter().map(part).collect();
+            format!("{} v{} {:?} {parts:?}{verdict}", batch.id, batch.version, batch.state)
+        });
+        Ok(done)
+    }
+
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        after: Option<NativeBatchId>,
+        limit: usize,
+    ) -> Result<BatchPage, StoreError> {
+        ports::Batches::list(&self.0.fakes.batches, tenant, after, limit).await
+    }
+
+    async fn open(&self) -> Result<Vec<NativeBatchId>, StoreError> {
+        ports::Batches::open(&self.0.fakes.batches).await
     }
 }
 

@@ -165,7 +165,7 @@ impl Plan {
 /// The longest pause of a caller between two tries, milliseconds.
 pub const PAUSE_MS: u64 = 20_000;
 
-fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
+pub(crate) fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
     Timing {
         tick_ms: random.between(1_000, 2_500),
         visibility_ms: 20_000,
@@ -184,7 +184,7 @@ fn timing(random: &Random, temper: &Temper, hold_ms: u64) -> Timing {
 }
 
 /// Each hazard is absent from some runs and frequent in others, so that each also meets a calm world.
-fn hazards(random: &Random) -> Hazards {
+pub(crate) fn hazards(random: &Random) -> Hazards {
     let level = |levels: [u32; 4]| levels[index(random, 4)];
     Hazards {
         delay: level([0, 50, 200, 500]),
@@ -198,7 +198,7 @@ fn hazards(random: &Random) -> Hazards {
     }
 }
 
-fn temper(random: &Random) -> Temper {
+pub(crate) fn temper(random: &Random) -> Temper {
     let level = |levels: [u32; 4]| levels[index(random, 4)];
     Temper {
         slowest_ms: random.between(5_000, 90_000),
@@ -256,6 +256,6 @@ fn shared_manner(random: &Random) -> Manner {
     }
 }
 
-fn index(random: &Random, length: u64) -> usize {
+pub(crate) fn index(random: &Random, length: u64) -> usize {
     usize::try_from(random.between(0, length - 1)).unwrap_or(0)
 }

@@ -17,14 +17,14 @@ use super::caller::Caller;
 use super::crew::{Duty, Worker};
 use super::door::Door;
 use super::observe::{Classes, Intake, Jobs, Submissions, Watch};
-use super::plan::{Plan, SKEW_MS, Temper};
+use super::plan::{Plan, SKEW_MS};
 use super::switch::Switch;
 use super::trace::Trace;
 use super::weather::{Way, Weather};
 use super::{Outcome, judge};
 use crate::chaos::{Gate, behind};
 use crate::fakes::{Fakes, Random, TokioClock};
-use crate::provider::{BatchOdds, DownloadOdds, LineOdds, Script, ScriptedProvider, Span};
+use crate::provider::ScriptedProvider;
 
 /// When every run begins, Unix milliseconds: noon.
 const START_MS: u64 = TokioClock::EPOCH_MS + 12 * 3_600_000;
@@ -65,7 +65,7 @@ impl World {
         sleep(Duration::from_millis(world.plan.calm_ms)).await;
         world.watch.trace.say("world", || "the weather clears".to_owned());
         world.weather.calm();
-        world.provider.follow(script(&world.plan, &calmed(&world.plan.provider)));
+        world.provider.follow(world.plan.provider.calmed().script(world.plan.limits, world.plan.timing.window_ms));
         let ended = world.wait(&callers).await;
         judge::judge(&world, ended).await
     }
@@ -78,7 +78,11 @@ impl World {
         let (book, trace) = (Book::default(), Trace::new(&clock, traced));
         let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
         let weather = Weather::new(plan.hazards, random.fork());
-        let provider = ScriptedProvider::new(&clock, seed.wrapping_add(7), script(&plan, &plan.provider));
+        let provider = ScriptedProvider::new(
+            &clock,
+            seed.wrapping_add(7),
+            plan.provider.script(plan.limits, plan.timing.window_ms),
+        );
         let last_night = Departures { departed_ms: clock.now_ms(), ..Departures::default() };
         // Nobody else writes yet, so the row is written.
         let _ = fakes.classes.replace("nightly", &last_night).await;
@@ -231,41 +235,4 @@ fn watched(watch: &Watch, plan: &Plan, weather: &Weather, provider: &ScriptedPro
         intake: Arc::new(Intake { watch: watch.clone(), receive: plan.receive, weather: weather.clone() }),
         ..ports
     }
-}
-
-/// The provider's script for a temper.
-fn script(plan: &Plan, temper: &Temper) -> Script {
-    Script {
-        limits: plan.limits,
-        skew_ms: SKEW_MS,
-        list_lag_ms: temper.list_lag_ms,
-        validation: Span::new(100, 3_000),
-        run: Span::new(500, temper.slowest_ms),
-        cancellation: Span::new(0, 10_000),
-        window_ms: plan.timing.window_ms,
-        batches: BatchOdds {
-            throttled: temper.throttled,
-            refused: temper.fails / 10,
-            token_limit: temper.fails,
-            invalid: temper.fails / 4,
-            invalid_lines: temper.fails / 4,
-            overlong: temper.expires,
-            stuck: temper.stuck,
-            deaf: temper.stuck / 2,
-        },
-        lines: LineOdds {
-            bad_request: temper.refused,
-            rate_limited: temper.passing,
-            server_error: temper.passing / 2,
-            timed_out: temper.passing / 4,
-            vanished: temper.passing / 4,
-            repeated: temper.refused / 2,
-        },
-        downloads: DownloadOdds { cut_visibly: temper.cut, cut_silently: temper.cut / 3 },
-    }
-}
-
-/// The same provider on a good day.
-fn calmed(temper: &Temper) -> Temper {
-    Temper { passing: 0, refused: 0, fails: 0, expires: 0, stuck: 0, cut: 0, throttled: 0, late: 0, ..*temper }
 }

@@ -2,9 +2,11 @@
 //!
 //! They pass the suites of [`crate::conformance`], and they are where the faults that a store can have are planted.
 
+mod batches;
 mod classes;
 mod clock;
 mod credentials;
+mod files;
 mod intake;
 mod jobs;
 mod keys;
@@ -12,6 +14,7 @@ mod objects;
 mod random;
 mod share;
 mod submissions;
+mod uploads;
 mod usage;
 mod wake;
 
@@ -20,15 +23,18 @@ use std::sync::Arc;
 
 use offpeak_core::ports::{Backend, Ports, Settings};
 
+pub use batches::Batches;
 pub use classes::Classes;
 pub use clock::TokioClock;
 pub use credentials::Credentials;
+pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
 pub use objects::Objects;
 pub use random::Random;
 pub use submissions::Submissions;
+pub use uploads::Uploads;
 pub use usage::Usage;
 pub use wake::Wake;
 
@@ -39,6 +45,12 @@ pub struct Fakes {
     pub jobs: Jobs,
     /// The rows of submissions.
     pub submissions: Submissions,
+    /// The rows of callers' files.
+    pub files: Files,
+    /// The rows of callers' uploads.
+    pub uploads: Uploads,
+    /// The rows of callers' batches.
+    pub batches: Batches,
     /// The rows of classes.
     pub classes: Classes,
     /// The intake queues.
@@ -65,6 +77,9 @@ impl Fakes {
         Self {
             jobs: Jobs::default(),
             submissions: Submissions::default(),
+            files: Files::default(),
+            uploads: Uploads::default(),
+            batches: Batches::default(),
             classes: Classes::default(),
             intake: Intake::new(Arc::new(clock.clone())),
             objects: Objects::new(Arc::new(clock.clone())),
@@ -82,6 +97,9 @@ impl Fakes {
         Ports {
             jobs: Arc::new(self.jobs.clone()),
             submissions: Arc::new(self.submissions.clone()),
+            files: Arc::new(self.files.clone()),
+            uploads: Arc::new(self.uploads.clone()),
+            batches: Arc::new(self.batches.clone()),
             classes: Arc::new(self.classes.clone()),
             intake: Arc::new(self.intake.clone()),
             objects: Arc::new(self.objects.clone()),

@@ -1,4 +1,4 @@
-//! Sharing parts of objects, in memory: a URL that names the object and leads nowhere.
+//! Sharing objects, in memory: a URL that names the object and leads nowhere.
 
 use async_trait::async_trait;
 use offpeak_core::ids::ObjectName;
@@ -25,5 +25,9 @@ impl ports::Share for Objects {
             writer.finish().await?;
         }
         Ok(format!("{AT}{name}"))
+    }
+
+    async fn link(&self, object: &ObjectName, _: &str, _: &str) -> Result<String, StoreError> {
+        Ok(format!("{AT}{object}"))
     }
 }

@@ -115,7 +115,7 @@ async fn door(world: &World, calls: &Calls, billed: &Billed, but: &[Meter]) -> V
         Line::alike("FrontDoor: an invocation", price(Meter::LambdaRequest, MILLION)),
         compute(world, billed).await,
     ];
-    // A key is looked up once a minute by each environment, and not by each call.
+    // A key is looked up every two seconds by each environment that is asked, and not by each call.
     let calls = calls.without(world.stack.physical("KeysTable"));
     let used = million(&Usage::of_function(&calls, Function::FrontDoor));
     lines.extend(services(Function::FrontDoor, &used.clone().less(&used.only(but))));
@@ -173,7 +173,7 @@ async fn others(world: &World, run: &Run) -> Statement {
     let lines = vec![
         Line::alike("a mark that an answer was handed out", price(Meter::WriteUnit, MILLION)),
         compute(world, &second).await,
-        Line::alike("a key looked up, once a minute by each environment", price(Meter::HalfReadUnit, 2 * MILLION)),
+        Line::alike("a key looked up, at most every 2 s by each environment", price(Meter::HalfReadUnit, 2 * MILLION)),
         Line::alike(format!("egress of answers of {bytes} bytes"), price(Meter::EgressByte, bytes * MILLION)),
     ];
     Statement { title: "A million of each, where they occur".to_owned(), lines }

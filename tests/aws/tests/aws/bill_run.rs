@@ -1,11 +1,13 @@
 //! The run that the bill is reckoned from: some hundred jobs, alone on the stack.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
-use offpeak_tests::{Answer, Http, PATIENCE, chat, until};
-use offpeak_tests_aws::{Calls, Function, World, now_ms};
-use serde_json::{Value, json};
+use offpeak_tests::{Answer, Http, PATIENCE, chat, until_ok};
+use offpeak_tests_aws::{Calls, Function, Meter, Usage, World, now_ms};
+use serde_json::Value;
 
 /// Jobs of the run, each of about 2 KB, answered with as much.
 pub(super) const JOBS: u32 = 240;
@@ -49,54 +51,72 @@ struct Caller<'a> {
 /// Runs it. Nobody else may use the stack meanwhile.
 pub(super) async fn run(world: &World) -> Run {
     let mut caller = Caller { world, http: world.tenant("bill").await, jobs: Vec::new(), asked: 0 };
+    let began_ms = now_ms();
     let few = caller.warm_up().await;
     let (accept, ()) = caller.part(async |caller| caller.accept_all(JOBS).await).await;
     let (early, _) = caller.read(503).await;
     let many = caller.work().await;
-    let (idle, ()) = caller.part(async |caller| caller.tick().await).await;
+    let (idle, _) = caller.part(async |caller| caller.world.tick().await).await;
     let (first, _) = caller.read(200).await;
     let (again, answer_bytes) = caller.read(200).await;
     let retries = caller.repeat(200).await;
     let early_retries = caller.repeat_early().await;
+    let log = caller.log(began_ms, &first).await;
+    let [accept, early, few, many, idle, first, again, retries] =
+        [accept, early, few, many, idle, first, again, retries].map(|span| log.within(&span));
+    let early_retries = early_retries.map(|span| log.within(&span));
     Run { accept, early, early_retries, few, many, idle, first, again, retries, answer_bytes }
 }
 
 impl Caller<'_> {
-    /// What the functions logged while something was done.
-    async fn part<T>(&mut self, act: impl AsyncFnOnce(&mut Self) -> T) -> (Calls, T) {
+    /// When something was done, and what came of it.
+    async fn part<T>(&mut self, act: impl AsyncFnOnce(&mut Self) -> T) -> (Range<u64>, T) {
         let from_ms = now_ms();
         let done = act(self).await;
-        let to_ms = now_ms() + 1;
-        let calls = Calls::logged(&self.world.aws, &self.world.stack, from_ms, to_ms).await;
-        (calls, done)
+        (from_ms..now_ms() + 1, done)
+    }
+
+    /// The log, once it tells of every mark that was made in a part of the run: on a busy machine lines are shown late,
+    /// with the next call in the environment that wrote them.
+    async fn log(&self, began_ms: u64, marked: &Range<u64>) -> Calls {
+        let World { aws, stack, .. } = self.world;
+        until_ok("the log of every mark", PATIENCE, async || {
+            let calls = (0..2 * CALLERS).map(|_| self.http.get("/healthz").send());
+            join_all(calls).await;
+            self.world.tick().await;
+            let log = Calls::logged(aws, stack, began_ms).await;
+            let marks = Usage::of_function(&log.within(marked), Function::FrontDoor).units(Meter::WriteUnit);
+            if marks >= u128::from(JOBS) { Ok(log) } else { Err(format!("{marks} marks of {JOBS}")) }
+        })
+        .await
     }
 
     /// What a start costs is no job's, so everything runs once before a first, small departure.
-    async fn warm_up(&mut self) -> Calls {
+    async fn warm_up(&mut self) -> Range<u64> {
         self.accept_all(1).await;
-        self.until_done().await;
+        self.world.tick_until_rest().await;
         self.results(200).await;
         self.accept_all(FEW).await;
         self.work().await
     }
 
     /// Twice, of jobs that are told so for the first time.
-    async fn repeat_early(&mut self) -> [Calls; 2] {
+    async fn repeat_early(&mut self) -> [Range<u64>; 2] {
         self.accept_all(JOBS).await;
-        let calls = [self.repeat(503).await, self.repeat(503).await];
-        self.until_done().await;
-        calls
+        let spans = [self.repeat(503).await, self.repeat(503).await];
+        self.world.tick_until_rest().await;
+        spans
     }
 
-    async fn work(&mut self) -> Calls {
-        self.part(async |caller| caller.until_done().await).await.0
+    async fn work(&mut self) -> Range<u64> {
+        self.part(async |caller| caller.world.tick_until_rest().await).await.0
     }
 
-    async fn read(&mut self, status: u16) -> (Calls, u64) {
+    async fn read(&mut self, status: u16) -> (Range<u64>, u64) {
         self.part(async |caller| caller.results(status).await).await
     }
 
-    async fn repeat(&mut self, status: u16) -> Calls {
+    async fn repeat(&mut self, status: u16) -> Range<u64> {
         self.part(async |caller| caller.retries(status).await).await.0
     }
 
@@ -138,23 +158,5 @@ impl Caller<'_> {
         let answers: Vec<Answer> = stream::iter(self.jobs.iter().map(ask)).buffer_unordered(CALLERS).collect().await;
         let jobs: Vec<&str> = self.jobs.iter().map(|(_, job)| job.as_str()).collect();
         assert!(answers.iter().all(|answer| answer.status == status && jobs.contains(&answer.job())), "{answers:?}");
-    }
-
-    async fn tick(&self) {
-        let World { aws, stack, .. } = self.world;
-        for (function, event) in [(Function::Packer, "packer-soon"), (Function::Poller, "poller")] {
-            let end = aws.invoke(stack.function(function), &stack.event(event)).await;
-            assert!(!end.failed, "{function:?}: {}", end.payload);
-        }
-    }
-
-    async fn until_done(&self) {
-        until("every job of the bill", PATIENCE, async || {
-            self.tick().await;
-            let status = self.world.operator(&json!({"command": "status"})).await;
-            let open = |state: &str| status["jobs"][state].as_u64().unwrap_or(0);
-            (open("queued") + open("packed") == 0).then_some(())
-        })
-        .await;
     }
 }

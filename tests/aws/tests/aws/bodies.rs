@@ -1,14 +1,11 @@
 //! Bodies at the limits of what the services carry.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use offpeak_tests::{Http, chat};
 use offpeak_tests_aws::{Fact, Twin, World, noise};
 use serde_json::json;
 
 const CHAT: &str = "/v1/chat/completions";
-const BOUND: Duration = Duration::from_mins(2);
 
 pub(crate) static LARGE: Fact = Fact::new(|| Box::pin(large()));
 pub(crate) static ODD: Fact = Fact::new(|| Box::pin(odd()));
@@ -35,7 +32,7 @@ async fn answered(world: &World, http: &Http, twin: &Twin) -> offpeak_tests::Ans
     let call = http.post_bytes(twin.path, twin.body.clone()).header("content-type", "application/json");
     let accepted = call.header("prefer", "respond-async").send().await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
-    world.job_is(http, accepted.job(), "done", BOUND).await;
+    world.job_is(http, accepted.job(), "done").await;
     let mut answer = http.get(&format!("/v1/jobs/{}/result", accepted.job())).send().await;
     if answer.status == 303 {
         // Too large for a function to return: a URL that needs no key, for a while.

@@ -1,6 +1,6 @@
 //! What callers are told at the deployed door.
 
-use offpeak_tests::{Answer, PATIENCE, chat, hello};
+use offpeak_tests::{Answer, chat, hello};
 use offpeak_tests_aws::{Fact, World};
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn tenants_apart() {
         is_final(&theirs.get(&path).send().await, 404, "job_not_found");
     }
     is_final(&theirs.post(&format!("/v1/jobs/{job}/cancel"), &json!({})).send().await, 404, "job_not_found");
-    world.job_is(&ours, job, "done", PATIENCE).await;
+    world.job_is(&ours, job, "done").await;
     ours.get(&format!("/v1/jobs/{job}/result")).send().await.echoes("ours");
     is_final(&theirs.get(&format!("/v1/jobs/{job}/result")).send().await, 404, "job_not_found");
 }
@@ -83,11 +83,13 @@ async fn keyed() {
     let http = world.tenant("keyed").await;
     let ask = |text: &str| http.post(CHAT, &chat(text)).header("idempotency-key", "invoice-1");
     let (first, again) = (ask("one").send().await, ask("one").send().await);
-    assert_eq!((first.error(503), again.error(503)), ("result_pending".to_owned(), "result_pending".to_owned()));
+    assert_eq!(first.error(503), "result_pending");
+    // On a busy machine the answer may be there already.
+    assert!(again.status == 200 || again.error(503) == "result_pending", "{again:?}");
     assert_eq!(first.job(), again.job());
     let other = ask("two").send().await;
     is_final(&other, 409, "idempotency_key_reused");
-    world.job_is(&http, first.job(), "done", PATIENCE).await;
+    world.job_is(&http, first.job(), "done").await;
     let (answer, repeated) = (ask("one").send().await, ask("one").send().await);
     answer.echoes("one");
     assert_eq!((answer.job(), &answer.body), (first.job(), &repeated.body));
@@ -122,7 +124,7 @@ async fn nightly() {
     let late = call("later").header("x-offpeak-class", "nightly").send().await;
     assert_eq!(late.status, 202, "{late:?}");
     let soon = call("sooner").send().await;
-    world.job_is(&http, soon.job(), "done", PATIENCE).await;
+    world.job_is(&http, soon.job(), "done").await;
     let shown = http.json(&format!("/v1/jobs/{}", late.job())).await;
     assert_eq!(shown["status"], "queued", "{shown}");
     let cancelled = http.post(&format!("/v1/jobs/{}/cancel", late.job()), &json!({})).send().await;

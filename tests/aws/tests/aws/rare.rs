@@ -1,8 +1,8 @@
 //! What seldom happens, so that every grant has its call.
 
 use offpeak_simulator::Faults;
-use offpeak_tests::{Answer, Http, PATIENCE, chat, until};
-use offpeak_tests_aws::{Fact, Function, World, noise};
+use offpeak_tests::{Answer, Http, chat, until_ok};
+use offpeak_tests_aws::{Fact, Function, LONG, World, noise};
 use serde_json::{Value, json};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -68,10 +68,11 @@ async fn looks_ready(http: &Http) {
 
 /// Its first line failed for a passing reason: it is queued again, and departs without waiting for another night.
 async fn ends_this_night(world: &World, http: &Http, job: &Answer) {
-    until("the end of the night", PATIENCE, async || {
+    until_ok("the end of the night", LONG, async || {
         tick(world, Function::Packer, "packer-nightly").await;
         tick(world, Function::Poller, "poller").await;
-        (http.json(&format!("/v1/jobs/{}", job.job())).await["status"] == "done").then_some(())
+        let shown = http.json(&format!("/v1/jobs/{}", job.job())).await;
+        if shown["status"] == "done" { Ok(()) } else { Err(shown.to_string()) }
     })
     .await;
 }
@@ -93,9 +94,10 @@ async fn is_packed(world: &World, http: &Http, job: &Answer) {
     // A class that is looked at for the first time waits for its hour.
     tick(world, Function::Packer, "packer-nightly").await;
     never_departed(world, "nightly").await;
-    until("a night's departure", PATIENCE, async || {
+    until_ok("a night's departure", LONG, async || {
         tick(world, Function::Packer, "packer-nightly").await;
-        (http.json(&format!("/v1/jobs/{}", job.job())).await["status"] == "packed").then_some(())
+        let shown = http.json(&format!("/v1/jobs/{}", job.job())).await;
+        if shown["status"] == "queued" { Err(shown.to_string()) } else { Ok(()) }
     })
     .await;
 }

@@ -6,7 +6,8 @@
 //!             poller ─────┘     └────► scripted provider (its ledger: what was paid)
 //! ```
 //!
-//! A run is ten jobs from their acceptance to their answers. Call by call, before it and after it, one process dies;
+//! A run is ten jobs from their acceptance to their answers: their callers pass keys of their own, and one of their
+//! bodies is too long for a message. Call by call, before it and after it, one process dies;
 //! callers repeat themselves and schedules tick again, until all is at rest. Then the stores, the provider's ledger and
 //! what the callers heard are compared.
 
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use offpeak_api::{Abilities, Auth, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
 use offpeak_core::ports::{Keys, Ports};
 use offpeak_packer::handler::Tick;
 use offpeak_tests_aws::Stop;
@@ -166,9 +167,9 @@ pub(crate) async fn poll(ports: &Ports) {
     let _ = offpeak_poller::handler::handle(ports, deadline_ms).await;
 }
 
-/// The front door as a deployment behind an HTTP API has it: nothing is held.
+/// The front door as a deployment behind an HTTP API has it, for callers with keys of their own: nothing is held.
 pub(crate) fn door(reach: &Reach) -> Router {
-    door_over(&reach.ports, Auth::Open, reach.store.keys())
+    door_over(&reach.ports, Auth::Passthrough, reach.store.keys())
 }
 
 /// The same over any ports.
@@ -179,6 +180,8 @@ pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Route
         retry_after_s: 60,
         redirect: false,
         max_body_bytes: 6 << 20,
+        max_file_bytes: 6 << 20,
+        batches: BatchRules::default(),
         deadline_ms: 86_400_000,
         relay_allow: Vec::new(),
         look_ms: 1_000,

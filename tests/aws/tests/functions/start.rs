@@ -129,6 +129,21 @@ async fn a_missing_secret_is_named() {
 }
 
 #[tokio::test]
+async fn a_missing_secret_of_another_provider_is_named() {
+    let start = Start::complete(NOBODY).await;
+    let other = "[[provider]]\nname = \"openai\"\n[[provider]]\nname = \"other\"\nkey_env = \"OTHER_KEY\"\n";
+    start.put("config", "String", other).await;
+    let parameter = format!("{}keys/OTHER_KEY", start.path);
+    start.is_refused(&Function::ALL, &[&parameter, "other"]).await;
+}
+
+#[tokio::test]
+async fn keys_that_nothing_would_seal_are_refused() {
+    let start = Start::complete(NOBODY).await.with("OFFPEAK_AUTH", "passthrough");
+    start.is_refused(&Function::ALL, &["Auth=passthrough"]).await;
+}
+
+#[tokio::test]
 async fn an_odd_parameter_is_named() {
     let all = Function::ALL;
     Start::complete(NOBODY).await.with("OFFPEAK_HOLD", "30s").is_refused(&all, &["Hold", "25s"]).await;
@@ -180,7 +195,14 @@ async fn prelude(reply: &mut Reply) -> (Value, Vec<u8>) {
     }
 }
 
-/// A front door behind a Function URL, the packer and the poller, and a key.
+/// What the events of a stream say together, the last of which ends it.
+fn said(stream: &str) -> String {
+    assert!(stream.trim_end().ends_with("data: [DONE]"), "{stream}");
+    let chunks = stream.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+    chunks.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect()
+}
+
+/// A front door, the packer and the poller, and a key.
 async fn trio(start: &Start) -> (LocalFunction, LocalFunction, LocalFunction, String) {
     let mut functions = Vec::new();
     for function in Function::ALL {
@@ -231,12 +253,7 @@ async fn a_stream_behind_a_function_url_is_kept_alive_and_then_answered() {
         pieces = rest => pieces,
         () = ticks => unreachable!("ticks never end"),
     };
-    let answer = pieces.concat();
-    assert!(answer.contains("data:") && answer.trim_end().ends_with("data: [DONE]"), "{answer}");
-    let chunks = answer.lines().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
-    let said: String =
-        chunks.filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect();
-    assert_eq!(said, "echo: hi there", "{answer}");
+    assert_eq!(said(&pieces.concat()), "echo: hi there");
 }
 
 #[tokio::test]
@@ -260,7 +277,8 @@ async fn behind_an_http_api_a_stream_is_refused_until_it_is_whole() {
     })
     .await;
     let body = answer["body"].as_str().unwrap();
-    assert!(body.starts_with("data:") && body.trim_end().ends_with("data: [DONE]"), "{answer}");
+    assert!(body.starts_with("data:"), "{answer}");
+    assert_eq!(said(body), "echo: hello");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use aws_sdk_s3::config::Credentials;
-use offpeak_aws::{Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
+use offpeak_aws::{Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom, Tables};
 use offpeak_core::class::Rule;
 use offpeak_core::flows::advance_all::advance_all;
 use offpeak_core::flows::pack;
@@ -116,17 +116,11 @@ async fn store(emulator: &str) -> anyhow::Result<Store> {
     let clients = Clients::connect_as(&connection, "us-east-1", credentials).await;
     let bucket = Namespace::fresh().name("bench");
     clients.s3.create_bucket().bucket(&bucket).send().await.context("making a bucket")?;
-    let none = String::new;
     let resources = Resources {
-        jobs_table: none(),
-        submissions_table: none(),
-        classes_table: none(),
-        keys_table: none(),
-        usage_table: none(),
-        credentials_table: none(),
+        tables: Tables::default(),
         bucket,
         queues: BTreeMap::new(),
-        parameters: none(),
+        parameters: String::new(),
         sealing_key: None,
         job_index: false,
     };

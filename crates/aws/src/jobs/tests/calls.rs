@@ -129,15 +129,23 @@ async fn an_unclear_write_is_sent_once() {
         let script = Script::new(&[unclear]);
         let jobs = jobs(&script);
         let job = Namespace::fresh().job();
-        let reply = jobs.apply(vec![claim(&job)]).await;
-        let Err(StoreError::Unavailable(text)) = reply else { panic!("{reply:?}") };
-        assert!(!text.contains("prompt"), "{text}");
+        assert_eq!(jobs.apply(vec![claim(&job)]).await.unwrap(), [Written::Unclear]);
         assert_eq!(script.requests().len(), 1, "it may have been written");
         let script = Script::new(&[unclear]);
         let reply = self::jobs(&script).create(vec![job]).await;
-        assert!(matches!(reply, Err(StoreError::Unavailable(_))), "{reply:?}");
+        let Err(StoreError::Unavailable(text)) = reply else { panic!("{reply:?}") };
+        assert!(!text.contains("prompt"), "{text}");
         assert_eq!(script.requests().len(), 1, "it may have been written");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unclear_write_leaves_the_others_clear() {
+    let script = Script::new(&[DONE, UNCLEAR, DONE]);
+    let claims = (0..3).map(|_| claim(&Namespace::fresh().job())).collect();
+    let mut written = jobs(&script).apply(claims).await.unwrap();
+    written.sort_by_key(|one| *one == Written::Unclear);
+    assert_eq!(written, [Written::Yes, Written::Yes, Written::Unclear]);
 }
 
 #[tokio::test(start_paused = true)]

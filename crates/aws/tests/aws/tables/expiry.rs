@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use offpeak_aws::{Options, Store, SystemClock};
+use offpeak_core::batch::{self, Batch};
+use offpeak_core::file::File;
 use offpeak_core::job::{Event, Job, Mark, StateKind};
 use offpeak_core::ports::{
-    Clock as _, Created, JobIndex as _, JobWalk as _, Jobs as _, StoreError, Submissions as _, Usage as _, UsageRow,
-    Written,
+    Batches as _, Clock as _, Created, Files as _, JobIndex as _, JobWalk as _, Jobs as _, StoreError,
+    Submissions as _, Uploads as _, Usage as _, UsageRow, Written,
 };
 use offpeak_core::submission::{State, Submission};
 use offpeak_testkit::samples::{CREATED_MS, Namespace, after, to};
@@ -42,7 +44,7 @@ async fn a_job_past_its_time_is_not_there() {
     let (jobs, names) = (store.jobs(), Namespace::fresh());
     let (old, other) = (names.rich_job(), Job { created_ms: CREATED_MS + 1, ..names.job() });
     jobs.create(vec![old.clone(), other.clone()]).await.unwrap();
-    expire(&world, &world.resources.jobs_table, "id", old.id.0).await;
+    expire(&world, &world.resources.tables.jobs, "id", old.id.0).await;
     assert_eq!(jobs.get(&[old.id]).await.unwrap(), [None]);
     assert_eq!(jobs.get(&[old.id, other.id]).await.unwrap(), [None, Some(other.clone())]);
     assert_eq!(jobs.scan(None, 10).await.unwrap(), std::slice::from_ref(&other));
@@ -61,7 +63,7 @@ async fn no_write_revives_a_job_past_its_time() {
     jobs.create(vec![packed.clone()]).await.unwrap();
     let claim = Event::Claim(names.submission_id());
     jobs.apply(vec![to(&packed, claim.clone())]).await.unwrap();
-    expire(&world, &world.resources.jobs_table, "id", packed.id.0).await;
+    expire(&world, &world.resources.tables.jobs, "id", packed.id.0).await;
     let packed = after(&packed, claim);
     let end = to(&packed, Event::Cancel);
     assert_eq!(jobs.apply(vec![end]).await.unwrap(), [Written::Conflict(None)]);
@@ -76,7 +78,7 @@ async fn no_write_revives_a_job_past_its_time() {
 #[tokio::test]
 async fn an_end_resets_the_time_of_a_job() {
     let (store, world) = store(RETENTION_MS).await;
-    let (jobs, names, table) = (store.jobs(), Namespace::fresh(), &world.resources.jobs_table);
+    let (jobs, names, table) = (store.jobs(), Namespace::fresh(), &world.resources.tables.jobs);
     let job = names.job();
     jobs.create(vec![job.clone()]).await.unwrap();
     let open_s = (job.deadline_ms + 14 * DAY_MS + RETENTION_MS) / 1_000;
@@ -101,7 +103,7 @@ async fn rows_without_an_index_leave_out_its_key() {
     let names = Namespace::fresh();
     let job = names.job();
     jobs.create(vec![job.clone()]).await.unwrap();
-    let row = item(&world, &world.resources.jobs_table, "id", job.id.0).await;
+    let row = item(&world, &world.resources.tables.jobs, "id", job.id.0).await;
     assert!(!row.contains_key("born"), "{row:?}");
     let reply = jobs.list(&names.tenant(), None, None, 10).await;
     assert!(matches!(reply, Err(StoreError::Unavailable(_))), "{reply:?}");
@@ -111,7 +113,7 @@ async fn rows_without_an_index_leave_out_its_key() {
 async fn a_submission_has_a_time_once_it_is_settled() {
     let (store, world) = store(RETENTION_MS).await;
     let (submissions, names) = (store.submissions(), Namespace::fresh());
-    let table = &world.resources.submissions_table;
+    let table = &world.resources.tables.submissions;
     let submission = names.submission();
     submissions.create(&submission).await.unwrap();
     let row = item(&world, table, "id", submission.id.0).await;
@@ -131,6 +133,70 @@ async fn a_submission_has_a_time_once_it_is_settled() {
 }
 
 #[tokio::test]
+async fn a_batch_has_a_time_once_it_has_ended() {
+    let (store, world) = store(RETENTION_MS).await;
+    let (batches, names, table) = (store.batches(), Namespace::fresh(), &world.resources.tables.batches);
+    let open = names.batch();
+    batches.create(&open).await.unwrap();
+    let row = item(&world, table, "id", open.id.0).await;
+    assert!(row.contains_key("open") && !row.contains_key("ttl"), "{row:?}");
+    let ended = Batch { id: open.id, ..names.batch_in(batch::State::Failed { errors: Vec::new() }) };
+    assert_eq!(ended.times.ended_ms, Some(CREATED_MS + 5));
+    assert!(batches.replace(&ended).await.unwrap());
+    let row = item(&world, table, "id", open.id.0).await;
+    assert!(!row.contains_key("open"), "{row:?}");
+    assert_eq!(ttl_s(&row), (CREATED_MS + RETENTION_MS) / 1_000 + 1, "rounded up");
+}
+
+#[tokio::test]
+async fn a_batch_past_its_time_is_not_there_and_its_id_is_free() {
+    let (store, world) = store(RETENTION_MS).await;
+    let (batches, names, table) = (store.batches(), Namespace::fresh(), &world.resources.tables.batches);
+    let (gone, other) = (names.batch(), names.batch());
+    for batch in [&gone, &other] {
+        batches.create(batch).await.unwrap();
+    }
+    expire(&world, table, "id", gone.id.0).await;
+    assert_eq!(batches.get(gone.id).await.unwrap(), None);
+    assert!(!batches.replace(&gone).await.unwrap(), "no write revives it");
+    let page = batches.list(&names.tenant(), None, 10).await.unwrap();
+    assert_eq!((page.batches, page.has_more), (vec![other], false));
+    let reply = batches.list(&names.tenant(), Some(gone.id), 10).await;
+    assert!(matches!(reply, Err(StoreError::NotFound)), "{reply:?}");
+    let again = Batch { id: gone.id, lines: 9, ..names.batch() };
+    batches.create(&again).await.unwrap();
+    assert_eq!(batches.get(gone.id).await.unwrap(), Some(again));
+}
+
+#[tokio::test]
+async fn an_upload_is_kept_a_day_and_the_retention_longer_than_it_takes_parts() {
+    let (store, world) = store(RETENTION_MS).await;
+    let (uploads, names, table) = (store.uploads(), Namespace::fresh(), &world.resources.tables.uploads);
+    let upload = names.upload();
+    uploads.create(&upload).await.unwrap();
+    let gone_s = (upload.expires_ms + DAY_MS + RETENTION_MS) / 1_000;
+    assert_eq!(ttl_s(&item(&world, table, "id", upload.id.0).await), gone_s);
+    assert!(uploads.replace(&upload).await.unwrap());
+    assert_eq!(ttl_s(&item(&world, table, "id", upload.id.0).await), gone_s, "a part changes nothing");
+    expire(&world, table, "id", upload.id.0).await;
+    assert_eq!(uploads.get(upload.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_file_goes_when_it_expires_and_another_never() {
+    let (store, world) = store(RETENTION_MS).await;
+    let (files, names, table) = (store.files(), Namespace::fresh(), &world.resources.tables.files);
+    let (kept, expiring) = (names.file(), File { expires_ms: Some(CREATED_MS + 1), ..names.file() });
+    for file in [&kept, &expiring] {
+        files.create(file).await.unwrap();
+    }
+    assert!(!item(&world, table, "id", kept.id.0).await.contains_key("ttl"));
+    assert_eq!(ttl_s(&item(&world, table, "id", expiring.id.0).await), CREATED_MS / 1_000 + 1, "rounded up");
+    let row = files.get(expiring.id).await.unwrap();
+    assert_eq!(row, Some(expiring), "until the table has deleted it; readers look at its time");
+}
+
+#[tokio::test]
 async fn usage_is_kept_for_400_days() {
     let (store, world) = store(0).await;
     let (usage, names) = (store.usage(), Namespace::fresh());
@@ -145,7 +211,7 @@ async fn usage_is_kept_for_400_days() {
         output_tokens: 3,
     };
     usage.record(vec![row]).await.unwrap();
-    let table = &world.resources.usage_table;
+    let table = &world.resources.tables.usage;
     let key = AttributeValue::B(Blob::new(submission.0));
     let call = world.clients.dynamodb.get_item().table_name(table).key("submission", key);
     let call = call.key("tenant", AttributeValue::S(tenant.0));

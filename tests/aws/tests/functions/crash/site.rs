@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_sqs::config::Credentials;
-use offpeak_aws::{Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
+use offpeak_aws::{self as aws, Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
 use offpeak_core::class::Rule;
 use offpeak_core::flows::audit::{Report, audit};
 use offpeak_core::ids::CredentialId;
@@ -20,6 +20,8 @@ use offpeak_testkit::provider::{Script, ScriptedProvider, Span};
 use offpeak_testkit::samples::Namespace;
 use offpeak_tests_aws::{Aws, Process, Tables};
 use secrecy::SecretString;
+use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::tap::Tap;
 
@@ -65,16 +67,21 @@ impl Site {
         let provider = provider();
         Self {
             resources: Resources {
-                jobs_table: tables.table("jobs"),
-                submissions_table: tables.table("submissions"),
-                classes_table: tables.table("classes"),
-                keys_table: tables.table("keys"),
-                usage_table: tables.table("usage"),
-                credentials_table: tables.table("credentials"),
+                tables: aws::Tables {
+                    jobs: tables.table("jobs"),
+                    submissions: tables.table("submissions"),
+                    files: tables.table("files"),
+                    uploads: tables.table("uploads"),
+                    batches: tables.table("batches"),
+                    classes: tables.table("classes"),
+                    keys: tables.table("keys"),
+                    usage: tables.table("usage"),
+                    credentials: tables.table("credentials"),
+                },
                 bucket: tables.bucket().to_owned(),
                 queues: tables.queues(),
                 parameters: "/offpeak/crash/".to_owned(),
-                sealing_key: None,
+                sealing_key: Some(sealing_key(&aws).await),
                 job_index: false,
             },
             endpoint: url().to_owned(),
@@ -86,6 +93,12 @@ impl Site {
     /// The same, with this in front of AWS.
     pub(crate) fn behind(self, endpoint: String) -> Self {
         Self { endpoint, ..self }
+    }
+
+    /// How many bodies went into its bucket, and not with their messages.
+    pub(crate) async fn stored_bodies(&self) -> usize {
+        let objects = Aws::at(&self.endpoint).objects(&self.resources.bucket).await;
+        objects.iter().filter(|name| name.starts_with("bodies/")).count()
     }
 
     /// The address of its queue.
@@ -111,6 +124,9 @@ impl Site {
         let ports = Ports {
             jobs: store.jobs(),
             submissions: store.submissions(),
+            files: store.files(),
+            uploads: store.uploads(),
+            batches: store.batches(),
             classes: store.classes(),
             intake: store.intake(),
             objects: store.objects(),
@@ -148,6 +164,16 @@ impl Site {
         let open = reach.store.submissions().open().await.unwrap().len();
         Findings { jobs, open, messages: depth.visible + depth.hidden, audit, used }
     }
+}
+
+/// Seals the data key of every site.
+async fn sealing_key(aws: &Aws) -> String {
+    static KEY: OnceCell<String> = OnceCell::const_new();
+    let key = KEY.get_or_init(|| async {
+        let made = aws.json("TrentService.CreateKey", &json!({})).await;
+        made["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    });
+    key.await.clone()
 }
 
 /// Everything short, so that what waits for a dead process waits a second or two.

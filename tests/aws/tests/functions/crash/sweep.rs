@@ -8,7 +8,7 @@ use offpeak_tests_aws::{Side, Stop};
 use parking_lot::Mutex;
 
 use super::verdict::Counts;
-use super::{JOBS, Run};
+use super::{JOBS, Run, apart};
 
 /// Runs at once: they wait for time-outs most of the time.
 const AT_ONCE: usize = 4;
@@ -37,6 +37,7 @@ fn whichever_call_a_process_dies_at_nothing_is_lost_and_nothing_is_paid_for_twic
     let mut whole = Run::new(Stop::never(), JOBS);
     whole.finish(PATIENCE);
     assert_eq!(whole.judged(&mut Counts::default()), Vec::<String>::new(), "a run without any death");
+    assert_eq!(apart().block_on(whole.site.stored_bodies()), 1, "one body is too long for a message");
     let [entered, rested, left] = whole.calls;
     let (next, sweep) = (AtomicU64::new(1), Mutex::new(Sweep::default()));
     thread::scope(|scope| {

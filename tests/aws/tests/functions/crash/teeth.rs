@@ -19,26 +19,26 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[test]
 fn messages_deleted_before_sealing_are_noticed() {
-    is_noticed(Fault::DeleteBeforeSeal, "never sealed, without a message");
+    is_noticed(Fault::DeleteBeforeSeal, Side::Before, "never sealed, without a message");
 }
 
 #[test]
 fn a_batch_created_before_its_intent_is_noticed() {
-    is_noticed(Fault::CreateWithoutIntent, "is done and ran");
+    is_noticed(Fault::CreateWithoutIntent, Side::Before, "is done and ran");
 }
 
 #[test]
 fn a_message_never_sent_again_is_noticed() {
-    is_noticed(Fault::NeverResend, "rows have no message");
+    is_noticed(Fault::NeverResend, Side::After, "rows have no message");
 }
 
 #[test]
 fn rows_done_before_their_answers_are_durable_are_noticed() {
-    is_noticed(Fault::DoneBeforeDurable, "its answer cannot be read");
+    is_noticed(Fault::DoneBeforeDurable, Side::After, "its answer cannot be read");
 }
 
-/// Some death must break what `complaint` names.
-fn is_noticed(fault: Fault, complaint: &str) {
+/// Some death on that side of a call must break what `complaint` names.
+fn is_noticed(fault: Fault, side: Side, complaint: &str) {
     let (next, noticed) = (AtomicU64::new(1), AtomicBool::new(false));
     let told = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -46,7 +46,7 @@ fn is_noticed(fault: Fault, complaint: &str) {
             scope.spawn(|| {
                 plant(Some(fault));
                 while !noticed.load(Ordering::Relaxed) {
-                    let Some(broken) = die(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                    let Some(broken) = die(next.fetch_add(1, Ordering::Relaxed), side) else { return };
                     if broken.iter().any(|what| what.contains(complaint)) {
                         noticed.store(true, Ordering::Relaxed);
                     }
@@ -58,9 +58,9 @@ fn is_noticed(fault: Fault, complaint: &str) {
     assert!(noticed.into_inner(), "{fault:?} was not noticed; all that was: {:#?}", told.into_inner());
 }
 
-/// A run with one death, just before its call; what broke, or `None` if the call never came.
-fn die(call: u64) -> Option<Vec<String>> {
-    let mut run = Run::new(Stop::at(call, Side::Before), JOBS);
+/// A run with one death; what broke, or `None` if the call never came.
+fn die(call: u64, side: Side) -> Option<Vec<String>> {
+    let mut run = Run::new(Stop::at(call, side), JOBS);
     run.finish(PATIENCE);
     run.stop.stopped()?;
     Some(run.judged(&mut Counts::default()))

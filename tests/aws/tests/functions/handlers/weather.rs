@@ -111,6 +111,10 @@ fn refused(operation: &str) -> Response<Full<Bytes>> {
             let error = json!({"__type": "com.amazonaws.sqs#ServiceUnavailable", "message": "slow down"});
             (503, "application/x-amz-json-1.0", error.to_string())
         }
+        Some("TrentService") => {
+            let error = json!({"__type": "ThrottlingException", "message": "slow down"});
+            (400, "application/x-amz-json-1.1", error.to_string())
+        }
         _ => (503, "application/xml", "<Error><Code>SlowDown</Code><Message>Slow down.</Message></Error>".to_owned()),
     };
     Response::builder().status(status).header("content-type", kind).body(Full::from(body)).unwrap()

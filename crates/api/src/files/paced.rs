@@ -1,0 +1,121 @@
+//! A body of any length, given in small pieces to a reader that keeps what it is given.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, Sleep};
+
+/// Bytes given at once.
+const PIECE: usize = 64 << 10;
+
+/// Bytes that may be given before the reader has done something with them.
+const ROOM: usize = 256 << 10;
+
+/// Without a byte for so long, a body is given up.
+const SILENCE: Duration = Duration::from_mins(1);
+
+/// What is still coming after a refusal is read for so long: a client that sends does not listen.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// Why no more of a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The client went away.
+    #[error("the body ended early")]
+    Broken,
+    /// Nothing came for [`SILENCE`].
+    #[error("the body stopped coming")]
+    Silent,
+    /// The reader keeps too much of it.
+    #[error("the head of a part is too long")]
+    Full,
+}
+
+/// A body in pieces: one each time it is polled, with a turn for others between.
+pub(crate) struct Paced {
+    body: BodyDataStream,
+    rest: Bytes,
+    /// The last poll gave a piece. The reader polls until it is told to wait, and keeps all that it gets by then.
+    gave: bool,
+    silence: Pin<Box<Sleep>>,
+    room: Room,
+}
+
+/// How much may still be given.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    /// The reader has done with what it was given.
+    pub(crate) fn renew(&self) {
+        self.0.store(ROOM, Ordering::Relaxed);
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), Stop> {
+        let left = self.0.load(Ordering::Relaxed).checked_sub(bytes).ok_or(Stop::Full)?;
+        self.0.store(left, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Paced {
+    pub(crate) fn new(body: Body) -> Self {
+        let silence = Box::pin(tokio::time::sleep(SILENCE));
+        let room = Room(Arc::new(AtomicUsize::new(ROOM)));
+        Self { body: body.into_data_stream(), rest: Bytes::new(), gave: false, silence, room }
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        self.room.clone()
+    }
+
+    /// Reads what is still coming, and forgets it.
+    pub(crate) async fn drain(mut self) {
+        let rest = async { while let Some(Ok(_)) = self.body.next().await {} };
+        // Who still sends after that is cut off.
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Stop>> {
+        while self.rest.is_empty() {
+            match self.body.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    self.silence.as_mut().reset(Instant::now() + SILENCE);
+                    self.rest = bytes;
+                }
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Stop::Broken)),
+                Poll::Ready(None) => return Poll::Ready(Ok(false)),
+                Poll::Pending => return self.silence.as_mut().poll(cx).map(|()| Err(Stop::Silent)),
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+}
+
+impl Stream for Paced {
+    type Item = Result<Bytes, Stop>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.gave) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match self.poll_rest(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(stop)) => return Poll::Ready(Some(Err(stop))),
+            Poll::Ready(Ok(false)) => return Poll::Ready(None),
+            Poll::Ready(Ok(true)) => {}
+        }
+        let bytes = PIECE.min(self.rest.len());
+        let piece = self.room.take(bytes).map(|()| self.rest.split_to(bytes));
+        self.gave = piece.is_ok();
+        Poll::Ready(Some(piece))
+    }
+}

@@ -1,0 +1,28 @@
+//! A batch's input: read line by line in bounded memory, each line checked, all its errors found in one pass.
+//!
+//! ```text
+//! pieces of bytes ─► Splitter ─► lines ─► Checker ─► requests, as they came
+//!                                            └─► finish: counts, or errors in OpenAI's codes and words
+//! ```
+//! Nothing here awaits or stores anything: the flow that splits a batch uses it, and so does whoever checks a file
+//! before it is sent. What is kept of a line is 16 bytes, by which a `custom_id` that stands twice is found.
+
+mod checker;
+mod errors;
+mod request;
+mod seen;
+mod splitter;
+
+pub use checker::{Checker, Counted};
+pub use errors::{
+    Fault, empty_file, input_not_found, mismatched_model, model_not_supported, too_large, too_many_lines,
+    too_many_parts, wrong_purpose,
+};
+pub use request::{Request, read};
+pub use splitter::{Line, Splitter};
+
+/// The longest line that is read: what is longer is refused without being kept.
+pub const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// Lines of one input: so many are told apart in 40 MB.
+pub const MAX_LINES: u64 = 2_500_000;

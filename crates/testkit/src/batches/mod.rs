@@ -1,0 +1,108 @@
+//! The world of batches: callers' batches split, run, rerun, merged, cancelled and expired by actors that die, freeze,
+//! repeat themselves and lose replies.
+//!
+//! ```text
+//! callers ─► a file, a batch, perhaps a cancel ─┐
+//!            drivers ────────────────────────────┼──► chaos ──► judge's record ──► fakes
+//!            pollers ────────────────────────────┘       └────► scripted provider (its ledger: what was paid)
+//! ```
+//! It lives by the weather of the crash world, and a seed decides everything. When the weather has cleared and every
+//! batch has ended, the judge compares what each caller put in with what it got out: every line once, each with its own
+//! answer or a reason, and nothing paid for twice.
+
+mod caller;
+mod crew;
+mod input;
+mod judge;
+mod judge_money;
+mod plan;
+mod world;
+
+use std::fmt;
+use std::ops::AddAssign;
+
+use offpeak_core::faults::{Fault, plant};
+
+/// The safeguards that this world watches.
+pub const FAULTS: [Fault; 4] =
+    [Fault::PlacedBeforeSplit, Fault::UnchosenPlaced, Fault::RerunUnchosen, Fault::RerunsMergedTwice];
+
+/// What happened how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Runs.
+    pub seeds: u64,
+    /// Batches.
+    pub batches: u64,
+    /// Of these, completed.
+    pub completed: u64,
+    /// Of these, refused for their input.
+    pub failed: u64,
+    /// Of these, expired.
+    pub expired: u64,
+    /// Of these, cancelled.
+    pub cancelled: u64,
+    /// Lines of those that were not refused.
+    pub lines: u64,
+    /// Parts.
+    pub parts: u64,
+    /// Lines that ran again.
+    pub reruns: u64,
+    /// Actors that died.
+    pub kills: u64,
+    /// Replies that were lost.
+    pub lost_replies: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.batches += other.batches;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.expired += other.expired;
+        self.cancelled += other.cancelled;
+        self.lines += other.lines;
+        self.parts += other.parts;
+        self.reruns += other.reruns;
+        self.kills += other.kills;
+        self.lost_replies += other.lost_replies;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} seeds, {} batches ({} completed, ", self.seeds, self.batches, self.completed)?;
+        write!(f, "{} failed, {} expired, {} cancelled), ", self.failed, self.expired, self.cancelled)?;
+        write!(f, "{} lines, {} parts, {} reruns, ", self.lines, self.parts, self.reruns)?;
+        write!(f, "{} kills, {} lost replies", self.kills, self.lost_replies)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Which promises were broken, if any.
+    pub failures: Vec<String>,
+    /// What happened how often.
+    pub counts: Counts,
+    /// The trace, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed, with a safeguard switched off if one is named.
+///
+/// # Panics
+/// Where no runtime can be built.
+#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
+pub fn run(seed: u64, fault: Option<Fault>, traced: bool) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime for one thread");
+    plant(fault);
+    let outcome = runtime.block_on(Box::pin(world::World::run(seed, traced)));
+    plant(None);
+    outcome
+}

@@ -1,0 +1,76 @@
+//! What a seed decides before a run begins.
+
+use offpeak_core::submission::Limits;
+use offpeak_core::timing::Timing;
+
+use crate::crash::plan::{Hazards, Temper, hazards, index, temper, timing};
+use crate::fakes::Random;
+
+/// A run, decided.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) timing: Timing,
+    /// What a submission may hold.
+    pub(super) limits: Limits,
+    /// When the hazards end, milliseconds after the start.
+    pub(super) calm_ms: u64,
+    pub(super) drivers: usize,
+    pub(super) pollers: usize,
+    pub(super) hazards: Hazards,
+    pub(super) provider: Temper,
+    pub(super) batches: Vec<BatchPlan>,
+}
+
+/// One batch and its caller.
+#[derive(Debug, Clone)]
+pub(super) struct BatchPlan {
+    pub(super) tenant: &'static str,
+    /// The models that its lines name, one after the other.
+    pub(super) models: Vec<&'static str>,
+    pub(super) lines: usize,
+    /// A line of its input, counted from 0, that is none.
+    pub(super) broken: Option<usize>,
+    /// When it comes, milliseconds after the start.
+    pub(super) start_ms: u64,
+    pub(super) window_ms: u64,
+    /// When it is cancelled, milliseconds after it was created.
+    pub(super) cancel_after_ms: Option<u64>,
+}
+
+impl Plan {
+    pub(super) fn of(seed: u64) -> Self {
+        let random = Random::seeded(seed);
+        let provider = temper(&random);
+        let timing = Timing { window_ms: random.between(60_000, 240_000), ..timing(&random, &provider, 5_000) };
+        let calm_ms = random.between(60_000, 300_000);
+        Self {
+            timing,
+            limits: Limits {
+                requests: random.between(2, 9),
+                bytes: random.between(600, 1_800),
+                tokens: u64::MAX,
+                inputs: u64::MAX,
+            },
+            calm_ms,
+            drivers: index(&random, 2) + 1,
+            pollers: index(&random, 2) + 1,
+            hazards: Hazards { repeated: 0, reply: 0, ..hazards(&random) },
+            provider,
+            batches: (0..random.between(1, 4)).map(|_| batch(&random, calm_ms)).collect(),
+        }
+    }
+}
+
+fn batch(random: &Random, calm_ms: u64) -> BatchPlan {
+    let models: &[&[&str]] = &[&["plain"], &["plain", "other"], &["old"], &["a", "b", "c", "d", "e", "f"]];
+    let lines = index(random, 30) + 1;
+    BatchPlan {
+        tenant: if random.chance(700) { "one" } else { "two" },
+        models: models[index(random, models.len() as u64)].to_vec(),
+        lines,
+        broken: random.chance(80).then(|| index(random, lines as u64)),
+        start_ms: random.between(0, calm_ms / 2),
+        window_ms: if random.chance(400) { random.between(5_000, 400_000) } else { 3_600_000 },
+        cancel_after_ms: random.chance(300).then(|| random.between(0, 200_000)),
+    }
+}

@@ -1,0 +1,141 @@
+//! One run: everybody is brought to life, the weather clears, and all is waited for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use offpeak_core::ids::CredentialId;
+use offpeak_core::ports::{Backend, Ports, Settings};
+use offpeak_core::route::{Pattern, Route, Routes};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::caller::{Caller, Heard};
+use super::crew::{Duty, Worker};
+use super::plan::Plan;
+use super::{Outcome, judge};
+use crate::chaos::{Gate, behind};
+use crate::crash::book::Book;
+use crate::crash::observe::{Batches, Submissions, Watch};
+use crate::crash::plan::SKEW_MS;
+use crate::crash::switch::Switch;
+use crate::crash::trace::Trace;
+use crate::crash::weather::{Way, Weather};
+use crate::fakes::{Fakes, Random, TokioClock};
+use crate::provider::ScriptedProvider;
+
+/// Between two looks at whether all is done, milliseconds.
+const LOOK_MS: u64 = 5_000;
+
+/// How long a world may run after its weather has cleared, milliseconds: longer than the longest window.
+const LONGEST_MS: u64 = 9_000_000;
+
+/// One run.
+pub(super) struct World {
+    pub(super) plan: Plan,
+    pub(super) watch: Watch,
+    pub(super) provider: ScriptedProvider,
+    pub(super) heard: Heard,
+    weather: Weather,
+    /// The stores as the judge watches them: without any hazard.
+    ports: Ports,
+}
+
+impl World {
+    /// Runs a seed to its end and judges it.
+    pub(super) async fn run(seed: u64, traced: bool) -> Outcome {
+        let world = Self::new(seed, traced);
+        let callers = world.begin();
+        sleep(Duration::from_millis(world.plan.calm_ms)).await;
+        world.watch.trace.say("world", || "the weather clears".to_owned());
+        world.weather.calm();
+        let calmed = world.plan.provider.calmed();
+        world.provider.follow(calmed.script(world.plan.limits, world.plan.timing.window_ms));
+        let ended = world.wait(&callers).await;
+        judge::judge(&world, ended)
+    }
+
+    fn new(seed: u64, traced: bool) -> Self {
+        let plan = Plan::of(seed);
+        let clock = TokioClock::default();
+        let fakes = Fakes::new(&clock, seed);
+        let own = CredentialId::own("provider");
+        let fakes = Fakes { credentials: fakes.credentials.with(&own, "secret"), ..fakes };
+        let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
+        let weather = Weather::new(plan.hazards, random.fork());
+        let script = plan.provider.script(plan.limits, plan.timing.window_ms);
+        let provider = ScriptedProvider::new(&clock, seed.wrapping_add(7), script);
+        let watch = Watch { fakes, book: Book::default(), trace: Trace::new(&clock, traced) };
+        let settings = Settings { timing: plan.timing.clone(), routes: routes(), ..Settings::default() };
+        let backend: Arc<dyn Backend> = Arc::new(provider.clone());
+        let ports = watch.fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
+        let ports = Ports {
+            submissions: Arc::new(Submissions(watch.clone())),
+            batches: Arc::new(Batches(watch.clone())),
+            ..ports
+        };
+        Self { plan, watch, provider, heard: Heard::default(), weather, ports }
+    }
+
+    /// An actor's own way to the ports, with its own clock and its own life.
+    fn way(&self, name: String) -> (Ports, Switch) {
+        let switch = Switch::default();
+        let skew_ms = self.weather.random.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed();
+        let gate: Arc<dyn Gate> = Arc::new(Way {
+            name,
+            switch: switch.clone(),
+            weather: self.weather.clone(),
+            late: self.plan.provider.late,
+            book: self.watch.book.clone(),
+            trace: self.watch.trace.clone(),
+        });
+        let ports = behind(&self.ports, &gate);
+        (Ports { clock: Arc::new(self.watch.fakes.clock.skewed(skew_ms)), ..ports }, switch)
+    }
+
+    /// Brings everybody to life; returns the callers.
+    fn begin(&self) -> Vec<JoinHandle<()>> {
+        for (duty, count) in [(Duty::Drive, self.plan.drivers), (Duty::Poll, self.plan.pollers)] {
+            for number in 0..count {
+                let (ports, switch) = self.way(format!("{duty:?} {number}"));
+                let worker = Worker { ports, switch, weather: self.weather.clone(), duty };
+                tokio::spawn(Box::pin(worker.live()));
+            }
+        }
+        let callers = self.plan.batches.iter().cloned().enumerate();
+        callers
+            .map(|(number, plan)| {
+                let (ports, switch) = self.way(format!("caller {number}"));
+                let (weather, heard) = (self.weather.clone(), self.heard.clone());
+                tokio::spawn(Box::pin(Caller { number, plan, ports, switch, weather, heard }.live()))
+            })
+            .collect()
+    }
+
+    /// Waits until all is done: then `true`.
+    async fn wait(&self, callers: &[JoinHandle<()>]) -> bool {
+        for _ in 0..LONGEST_MS / LOOK_MS {
+            let fakes = &self.watch.fakes;
+            if callers.iter().all(JoinHandle::is_finished)
+                && fakes.batches.snapshot().iter().all(|batch| batch.state.kind().is_final())
+                && fakes.submissions.snapshot().iter().all(|row| row.state.is_settled())
+            {
+                return true;
+            }
+            sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+        false
+    }
+}
+
+/// Every model goes to the provider; one has another name there.
+fn routes() -> Routes {
+    let route = |model: &str, upstream_model: Option<&str>| Route {
+        model: Pattern::new(model),
+        provider: "provider".to_owned(),
+        upstream_model: upstream_model.map(str::to_owned),
+        class: "soon".to_owned(),
+        deadline_ms: None,
+    };
+    Routes(vec![route("old", Some("new")), route("*", None)])
+}
