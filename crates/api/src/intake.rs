@@ -80,7 +80,7 @@ async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Res
     };
     let wait = wishes.wait;
     let previous = Box::pin(previous::id(gateway, &caller.tenant, (&peek, &body))).await?;
-    let background = peek.background.then(|| Box::new(Echo::of(&peek, &body)));
+    let background = if peek.background { Some(Box::new(Echo::of(&peek, &body)?)) } else { None };
     let mut asked = Box::new(ask(gateway, &caller, endpoint, wishes, (peek, body, previous))?);
     // Who is told the id has the answer: a retry gets the same id, and the next equal request its own.
     let Call { request, retry_count, .. } = call;

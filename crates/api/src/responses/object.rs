@@ -52,8 +52,13 @@ const LONGEST: usize = 64 << 10;
 pub(crate) struct Echo(Map<String, Value>);
 
 impl Echo {
-    /// What a request says.
-    pub(crate) fn of(peek: &Peek, body: &[u8]) -> Self {
+    /// What a request says whose answer is fetched later: one that is not stored could not be (OpenAI, Background mode
+    /// guide, read November 2026).
+    pub(crate) fn of(peek: &Peek, body: &[u8]) -> Result<Self, ApiError> {
+        if peek.raw(body, "store") == Some("false") {
+            let message = "Invalid value for 'store': expected true, since a background response is fetched later.";
+            return Err(ApiError::bad_request("invalid_value", Some("store"), message));
+        }
         let mut fields = Map::new();
         for name in REPEATED {
             if let Some(raw) = peek.raw(body, name).filter(|raw| raw.len() <= LONGEST && *raw != "null")
@@ -62,7 +67,7 @@ impl Echo {
                 fields.insert(name.to_owned(), value);
             }
         }
-        Self(fields)
+        Ok(Self(fields))
     }
 }
 

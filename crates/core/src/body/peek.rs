@@ -174,12 +174,6 @@ fn background(endpoint: Endpoint, fields: &Fields<'_>) -> Result<bool, Refused> 
         return Ok(false);
     }
     let stateless = fields.value("store")? == Some("false");
-    if wanted && stateless {
-        return Err(Refused::Invalid {
-            field: "store",
-            expected: "true, since a background response is fetched later",
-        });
-    }
     let unsaid = fields.value("background")?.is_none_or(|value| value == "null");
     let flex = fields.value("service_tier")? == Some(FLEX);
     Ok(wanted || unsaid && flex && !stateless && !fields.flag("stream")?)
@@ -273,6 +267,7 @@ mod tests {
         for (fields, want) in [
             (r#""background":true"#, true),
             (r#""background":true,"stream":true"#, true),
+            (r#""background":true,"store":false"#, true),
             (r#""background":null"#, false),
             (r#""service_tier":"flex""#, true),
             (r#""service_tier":"flex","background":null"#, true),
@@ -285,8 +280,6 @@ mod tests {
             assert_eq!(peek(Endpoint::Responses, body.as_bytes()).unwrap().background, want, "{fields}");
         }
         assert!(!chat(r#"{"model":"m","messages":[],"background":true,"service_tier":"flex"}"#).unwrap().background);
-        let stateless = peek(Endpoint::Responses, br#"{"model":"m","input":"i","background":true,"store":false}"#);
-        assert_eq!(stateless.unwrap_err().param(), Some("store"));
     }
 
     #[test]
