@@ -174,6 +174,7 @@ async fn delete(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result<Resp
     match gateway.ports.jobs.mark(job.id, Mark::Delete { at_ms: gateway.ports.clock.now_ms() }).await? {
         Written::Yes => Ok(Json(json!({"id": id, "object": "response", "deleted": true})).into_response()),
         Written::Conflict(_) => Err(ApiError::no_such_response(id)),
+        Written::Unclear => Err(StoreError::Unavailable("a deletion was not answered".to_owned()).into()),
     }
 }
 
