@@ -7,11 +7,12 @@ use offpeak_tests::{run, workspace};
 use offpeak_tests_aws::{Fact, World};
 
 /// Programs of `examples/python` that need nothing but an address and a key, and some of this package's own.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "examples/python/chat.py",
     "examples/python/completions.py",
     "examples/python/embeddings.py",
     "examples/python/responses.py",
+    "examples/python/background.py",
     "examples/python/moderations.py",
     "examples/python/respond_async.py",
     "examples/python/errors.py",
