@@ -31,20 +31,26 @@ fn the_openai_sdk_is_served() {
 async fn served() {
     let world = World::get().await;
     let _turn = world.busy().await;
+    serve(world, &world.key_of("sdk").await, &PROGRAMS).await;
+}
+
+/// Runs programs, all at once; each must say that all is well.
+pub(super) async fn serve(world: &World, key: &str, programs: &[&str]) {
     let installed = run(Command::new(workspace().join("tools/clients.sh"))).await;
     assert_eq!(installed.code, Some(0), "{}{}", installed.out, installed.err);
-    let key = world.key_of("sdk").await;
-    let programs = PROGRAMS.map(|program| {
-        let mut python = Command::new(workspace().join(".tools/py3x/bin/python"));
-        python.arg(workspace().join(program));
-        python.env("OPENAI_BASE_URL", world.stack.base_url()).env("OPENAI_API_KEY", &key);
-        python.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
+    let runs = programs.iter().map(|program| {
+        let is_node = program.ends_with(".mjs");
+        let mut command =
+            Command::new(if is_node { "node".into() } else { workspace().join(".tools/py3x/bin/python") });
+        command.arg(workspace().join(program));
+        command.env("OPENAI_BASE_URL", world.stack.base_url()).env("OPENAI_API_KEY", key);
+        command.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
         for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            python.env_remove(proxy);
+            command.env_remove(proxy);
         }
-        async move { (program, run(python).await) }
+        async move { (program, run(command).await) }
     });
-    for (program, ended) in join_all(programs).await {
+    for (program, ended) in join_all(runs).await {
         assert_eq!(ended.code, Some(0), "{program}\n{}\n{}", ended.out, ended.err);
     }
 }
