@@ -37,7 +37,15 @@ impl ApiError {
             status if status.is_server_error() => "server_error",
             _ => "invalid_request_error",
         };
-        Self { status, kind, code: code.into(), message: message.into().into(), param: None, retry_after: None, job: None }
+        Self {
+            status,
+            kind,
+            code: code.into(),
+            message: message.into().into(),
+            param: None,
+            retry_after: None,
+            job: None,
+        }
     }
 
     pub(crate) fn bad_request(code: &str, param: Option<&'static str>, message: impl Into<String>) -> Self {
