@@ -21,7 +21,8 @@ pub fn line(number: usize, model: &str) -> Value {
 
 /// An input of so many lines, of these models in turn.
 pub fn input(count: usize, models: &[&str]) -> String {
-    (0..count).map(|number| format!("{}\n", line(number, models[number % models.len()]))).collect()
+    let lines: Vec<String> = (0..count).map(|number| line(number, models[number % models.len()]).to_string()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// Stores an input; its id, if that came back.

@@ -150,7 +150,8 @@ pub(crate) fn wrong_type(name: &str, expected: &str, raw: &str) -> ApiError {
 fn and(values: &[String]) -> String {
     match values {
         [first @ .., before, last] => {
-            first.iter().map(|value| format!("{value}, ")).collect::<String>() + &format!("{before}, and {last}")
+            let first: String = first.iter().flat_map(|value| [value.as_str(), ", "]).collect();
+            format!("{first}{before}, and {last}")
         }
         few => few.concat(),
     }

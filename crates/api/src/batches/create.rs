@@ -56,7 +56,7 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
         let message = "A batch has either 'input_file_id' or 'requests', not both.";
         return Err(ApiError::bad_request("invalid_value", Some("requests"), message));
     }
-    let said = read(fields, &gateway.rules.batches, lines.is_some() || named.is_some())?;
+    let said = read(fields, gateway.rules.batches, lines.is_some() || named.is_some())?;
     let input = match (lines, named) {
         (Some(lines), _) => (inline::store(&gateway, &caller, lines, key.as_deref()).await?, None),
         (None, Some(named)) => input(named)?,
@@ -105,7 +105,7 @@ fn input(named: String) -> Result<(NativeFileId, Option<String>), ApiError> {
 }
 
 /// Reads everything but the input, which OpenAI asks for first where it is missing.
-fn read(mut fields: Fields, rules: &BatchRules, has_input: bool) -> Result<Said, ApiError> {
+fn read(mut fields: Fields, rules: BatchRules, has_input: bool) -> Result<Said, ApiError> {
     if !has_input {
         return Err(missing("input_file_id"));
     }
@@ -120,7 +120,7 @@ fn read(mut fields: Fields, rules: &BatchRules, has_input: bool) -> Result<Said,
     Ok(Said { endpoint, window, window_ms, metadata, output_expires_after_ms })
 }
 
-fn window_ms(window: &str, rules: &BatchRules) -> Result<u64, ApiError> {
+fn window_ms(window: &str, rules: BatchRules) -> Result<u64, ApiError> {
     if window == DAY {
         return Ok(DAY_MS);
     }

@@ -88,7 +88,7 @@ pub(crate) async fn list(
     let after = listing.after.as_deref().map(parsed).transpose()?;
     let page = batches::list(&gateway.ports, &caller.tenant, after, limit).await.map_err(|error| match error {
         StoreError::NotFound => missing(listing.after.as_deref().unwrap_or("")),
-        error => error.into(),
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) | _ => error.into(),
     })?;
     Ok(Json(PageView::new(page.batches.into_iter().map(BatchView::from).collect(), page.has_more)))
 }

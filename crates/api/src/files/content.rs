@@ -33,7 +33,7 @@ pub(crate) async fn content(
     given.map_err(|error| match error {
         // It is being deleted.
         StoreError::NotFound => missing(&id),
-        error => error.into(),
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) | _ => error.into(),
     })
 }
 

@@ -123,7 +123,7 @@ pub(crate) async fn list(
     };
     let page = files::list(&gateway.ports, &caller.tenant, query).await.map_err(|error| match error {
         StoreError::NotFound => missing(listing.after.as_deref().unwrap_or("")),
-        error => error.into(),
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) | _ => error.into(),
     })?;
     Ok(Json(PageView::new(page.files.into_iter().map(FileView::from).collect(), page.has_more)))
 }
