@@ -86,9 +86,9 @@ pub(crate) async fn list(
     let (most, default) = PAGE;
     let limit = limit(listing.limit.as_deref(), most, default)?;
     let after = listing.after.as_deref().map(parsed).transpose()?;
-    let page = batches::list(&gateway.ports, &caller.tenant, after, limit).await.map_err(|error| match error {
-        StoreError::NotFound => missing(listing.after.as_deref().unwrap_or("")),
-        StoreError::Unavailable(_) | StoreError::Corrupt(_) | _ => error.into(),
+    let page = batches::list(&gateway.ports, &caller.tenant, after, limit).await.map_err(|error| {
+        let foreign = matches!(error, StoreError::NotFound);
+        if foreign { missing(listing.after.as_deref().unwrap_or("")) } else { error.into() }
     })?;
     Ok(Json(PageView::new(page.batches.into_iter().map(BatchView::from).collect(), page.has_more)))
 }

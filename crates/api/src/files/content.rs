@@ -30,11 +30,8 @@ pub(crate) async fn content(
         Some(share) => shared(share.as_ref(), &file).await,
         None => streamed(&gateway, &file, &headers).await,
     };
-    given.map_err(|error| match error {
-        // It is being deleted.
-        StoreError::NotFound => missing(&id),
-        StoreError::Unavailable(_) | StoreError::Corrupt(_) | _ => error.into(),
-    })
+    // Without content it is being deleted.
+    given.map_err(|error| if matches!(error, StoreError::NotFound) { missing(&id) } else { error.into() })
 }
 
 /// How content is called: it is whatever its caller stored.

@@ -121,9 +121,9 @@ pub(crate) async fn list(
         after: listing.after.as_deref().map(parsed).transpose()?,
         limit: limit(listing.limit.as_deref(), PAGE, PAGE)?,
     };
-    let page = files::list(&gateway.ports, &caller.tenant, query).await.map_err(|error| match error {
-        StoreError::NotFound => missing(listing.after.as_deref().unwrap_or("")),
-        StoreError::Unavailable(_) | StoreError::Corrupt(_) | _ => error.into(),
+    let page = files::list(&gateway.ports, &caller.tenant, query).await.map_err(|error| {
+        let foreign = matches!(error, StoreError::NotFound);
+        if foreign { missing(listing.after.as_deref().unwrap_or("")) } else { error.into() }
     })?;
     Ok(Json(PageView::new(page.files.into_iter().map(FileView::from).collect(), page.has_more)))
 }

@@ -1,5 +1,4 @@
 //! Forms as no client should send them, and as some networks do.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
