@@ -12,17 +12,17 @@ const CHAT: &str = "/v1/chat/completions";
 /// Long enough for several runs of lines that fail, each behind polls and pauses.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// The request of a line, whose question is its own.
-pub fn line(number: usize, model: &str) -> Value {
+/// A line with a name of its own among those of all batches, and a question of its own among those of its batch.
+pub fn line(batch: &str, number: usize, model: &str) -> Value {
     let messages = [json!({"role": "user", "content": format!("question {number}")})];
     let body = json!({"model": model, "messages": messages});
-    json!({"custom_id": format!("line {number}"), "method": "POST", "url": CHAT, "body": body})
+    json!({"custom_id": format!("{batch} {number}"), "method": "POST", "url": CHAT, "body": body})
 }
 
 /// An input of so many lines, of these models in turn.
-pub fn input(count: usize, models: &[&str]) -> String {
-    let lines: Vec<String> = (0..count).map(|number| line(number, models[number % models.len()]).to_string()).collect();
-    lines.join("\n") + "\n"
+pub fn input(batch: &str, count: usize, models: &[&str]) -> String {
+    let line = |number: usize| line(batch, number, models[number % models.len()]).to_string();
+    (0..count).map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Stores an input; its id, if that came back.
@@ -80,12 +80,12 @@ pub async fn lines(http: &Http, batch: &Value) -> BTreeMap<String, (bool, Value)
 }
 
 /// Checks that each line of the input came back once, the answered ones with their own answers, as the batch counts
-/// them; returns how many were answered.
-pub async fn conserved(http: &Http, batch: &Value, count: usize) -> usize {
+/// them; returns how many were answered. `name` is what its lines are called by.
+pub async fn conserved(http: &Http, batch: &Value, name: &str, count: usize) -> usize {
     let found = lines(http, batch).await;
     let mut answered = 0;
     for number in 0..count {
-        let (is_output, line) = found.get(&format!("line {number}")).unwrap_or_else(|| panic!("no line {number}"));
+        let (is_output, line) = found.get(&format!("{name} {number}")).unwrap_or_else(|| panic!("no {name} {number}"));
         let status = &line["response"]["status_code"];
         if *is_output {
             assert_eq!((status, &line["error"]), (&json!(200), &Value::Null), "{line}");

@@ -25,9 +25,9 @@ class Pipe(io.RawIOBase):
         return len(given)
 
 
-def line(number):
+def line(number, name="line"):
     body = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": f"question {number}"}]}
-    request = {"custom_id": f"line {number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    request = {"custom_id": f"{name} {number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(request).encode() + b"\n"
 
 
@@ -66,7 +66,10 @@ results = [json.loads(result) for file in files for result in client.files.conte
 assert sorted(result["custom_id"] for result in results) == sorted(f"line {number}" for number in range(COUNT)), results
 assert {result["error"]["code"] for result in results if result["error"]} <= {"batch_cancelled"}, results
 
-others = [client.batches.create(**asked).id for _ in range(2)]
+others = []
+for name in ("one", "two"):
+    small = client.files.create(file=(f"{name}.jsonl", line(0, name)), purpose="batch")
+    others.append(client.batches.create(**{**asked, "input_file_id": small.id}).id)
 assert [each.id for each in client.batches.list(limit=2)] == [*reversed(others), batch.id]
 for other in others:
     while client.batches.retrieve(other).status != "completed":

@@ -1,9 +1,10 @@
 //! Batches through the real binary: every line of an input comes back once, whatever happens on the way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use offpeak_simulator::Faults;
-use offpeak_tests::batches::{PATIENCE, comes_to, conserved, create, input, lines, store};
+use offpeak_tests::batches::{PATIENCE, comes_to, conserved, create, input, lines, show, store};
 use offpeak_tests::{Gateway, Upstream, until};
 use serde_json::json;
 
@@ -11,10 +12,10 @@ use serde_json::json;
 async fn two_thousand_lines_of_three_models_come_back_as_one_result() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).start().await;
-    let file = store(&gateway.http, &input(2_000, &["gpt-a", "gpt-b", "gpt-c"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 2_000, &["gpt-a", "gpt-b", "gpt-c"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &batch, &["completed"]).await;
-    assert_eq!(conserved(&gateway.http, &done, 2_000).await, 2_000);
+    assert_eq!(conserved(&gateway.http, &done, "line", 2_000).await, 2_000);
     let counts = upstream.counts();
     assert_eq!((counts.batches_created, counts.lines_run, counts.mixed_model_batches), (3, 2_000, 0));
     assert!(done["usage"]["input_tokens"].as_u64().unwrap() > 0 && done["model"].is_null());
@@ -25,10 +26,10 @@ async fn two_thousand_lines_of_three_models_come_back_as_one_result() {
 async fn more_than_one_batch_of_the_provider_may_hold_is_split_and_merged() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).provider("max_requests = 100\n").start().await;
-    let file = store(&gateway.http, &input(350, &["gpt-a"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 350, &["gpt-a"])).await.unwrap();
     let done = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &done, &["completed"]).await;
-    assert_eq!(conserved(&gateway.http, &done, 350).await, 350);
+    assert_eq!(conserved(&gateway.http, &done, "line", 350).await, 350);
     let counts = upstream.counts();
     assert_eq!((counts.batches_created, counts.largest_batch_lines, &done["model"]), (4, 100, &json!("gpt-a")));
 }
@@ -37,7 +38,7 @@ async fn more_than_one_batch_of_the_provider_may_hold_is_split_and_merged() {
 async fn a_strict_gateway_refuses_what_openai_refuses() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).config("[batches]\ninput = \"strict\"").start().await;
-    let file = store(&gateway.http, &input(3, &["gpt-a", "gpt-b"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 3, &["gpt-a", "gpt-b"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let failed = comes_to(&gateway.http, &batch, &["failed"]).await;
     let error = &failed["errors"]["data"][0];
@@ -61,10 +62,10 @@ async fn a_provider_that_fails_loses_no_line() {
     };
     let upstream = Upstream::with(faults).await;
     let gateway = Gateway::before(&upstream).start().await;
-    let file = store(&gateway.http, &input(600, &["gpt-a", "gpt-b"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 600, &["gpt-a", "gpt-b"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &batch, &["completed"]).await;
-    let answered = conserved(&gateway.http, &done, 600).await;
+    let answered = conserved(&gateway.http, &done, "line", 600).await;
     assert!((400..600).contains(&answered), "{answered}");
     // A line of which an answer was seen never ran again.
     assert_eq!(upstream.counts().lines_run, answered as u64);
@@ -76,12 +77,12 @@ async fn a_batch_cancelled_in_any_phase_says_of_each_line_what_became_of_it() {
     for after_ms in [0, 30, 80, 150, 300, 600, 1_000] {
         let upstream = Upstream::slow(Duration::from_millis(400)).await;
         let gateway = Gateway::before(&upstream).start().await;
-        let file = store(&gateway.http, &input(COUNT, &["gpt-a", "gpt-b"])).await.unwrap();
+        let file = store(&gateway.http, &input("line", COUNT, &["gpt-a", "gpt-b"])).await.unwrap();
         let batch = create(&gateway.http, &file).await.unwrap();
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
         let answer = gateway.http.post_bytes(&format!("/v1/batches/{batch}/cancel"), "").send().await;
         let ended = comes_to(&gateway.http, &batch, &["cancelled", "completed"]).await;
-        let answered = conserved(&gateway.http, &ended, COUNT).await;
+        let answered = conserved(&gateway.http, &ended, "line", COUNT).await;
         assert_eq!(upstream.counts().lines_run, answered as u64, "after {after_ms} ms");
         if answer.status == 200 {
             assert_eq!(ended["status"], "cancelled", "after {after_ms} ms: {answer:?}");
@@ -101,7 +102,7 @@ async fn a_batch_outlives_its_gateway_at_any_instant() {
         let upstream = Upstream::slow(Duration::from_millis(300)).await;
         let mut gateway = Gateway::before(&upstream).start().await;
         let http = gateway.http.clone();
-        let content = input(COUNT, &["gpt-a", "gpt-b"]);
+        let content = input("line", COUNT, &["gpt-a", "gpt-b"]);
         let caller = async {
             let file = until("a stored file", PATIENCE, async || store(&http, &content).await).await;
             until("a batch", PATIENCE, async || create(&http, &file).await).await
@@ -113,7 +114,7 @@ async fn a_batch_outlives_its_gateway_at_any_instant() {
         };
         let (batch, ()) = tokio::join!(caller, crash);
         let done = comes_to(&gateway.http, &batch, &["completed"]).await;
-        assert_eq!(conserved(&gateway.http, &done, COUNT).await, COUNT);
+        assert_eq!(conserved(&gateway.http, &done, "line", COUNT).await, COUNT);
         let counts = upstream.counts();
         assert_eq!((counts.lines_run, counts.paid_twice), (COUNT as u64, 0), "run {run}");
     }
@@ -125,7 +126,7 @@ async fn results_come_while_a_batch_runs_and_what_failed_may_run_again() {
     let faults = Faults { line_fail_rate: 0.2, ..Faults::default() };
     let upstream = Upstream::slow_with(Duration::from_millis(200), faults).await;
     let gateway = Gateway::before(&upstream).provider("max_requests = 50\n").start().await;
-    let file = store(&gateway.http, &input(COUNT, &["gpt-a"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", COUNT, &["gpt-a"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let (mut found, mut after) = (BTreeMap::new(), String::new());
     until("every result", PATIENCE, async || {
@@ -139,7 +140,7 @@ async fn results_come_while_a_batch_runs_and_what_failed_may_run_again() {
     })
     .await;
     let done = show(&gateway.http, &batch).await.unwrap();
-    let answered = conserved(&gateway.http, &done, COUNT).await;
+    let answered = conserved(&gateway.http, &done, "line", COUNT).await;
     let left = lines(&gateway.http, &done).await;
     assert_eq!(found, left.into_iter().map(|(id, (_, line))| (id, line)).collect());
     upstream.fails_with(Faults::default());

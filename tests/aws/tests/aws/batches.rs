@@ -63,7 +63,7 @@ async fn conserved_with_failures() {
     let _turn = world.busy().await;
     let http = world.tenant("mixed batch").await;
     let lines = (0..COUNT).map(|number| {
-        let mut line = line(number, MODELS[number % MODELS.len()]);
+        let mut line = line("mixed", number, MODELS[number % MODELS.len()]);
         if number % 7 == 0 {
             line["body"]["user"] = json!("sim-status-422");
         } else if number % 11 == 0 {
@@ -73,7 +73,7 @@ async fn conserved_with_failures() {
     });
     let batch = begun(&http, &lines.collect::<String>()).await;
     let done = comes_to(&http, &batch, &["completed"]).await;
-    assert_eq!(conserved(&http, &done, COUNT).await, COUNT - COUNT / 7);
+    assert_eq!(conserved(&http, &done, "mixed", COUNT).await, COUNT - COUNT / 7);
     assert!(done["model"].is_null() && done["usage"]["total_tokens"].as_u64() > Some(0), "{done}");
 }
 
@@ -86,7 +86,7 @@ async fn tenants_apart() {
     let world = World::get().await;
     let _turn = world.busy().await;
     let (ours, theirs) = (world.tenant("our files").await, world.tenant("their files").await);
-    let file = store(&ours, &input(3, &MODELS)).await.expect("a stored file");
+    let file = store(&ours, &input("apart", 3, &MODELS)).await.expect("a stored file");
     let batch = create(&ours, &file).await.expect("a batch");
     let upload = upload_of(&ours, 5).await;
     for path in [format!("/v1/files/{file}"), format!("/v1/files/{file}/content"), format!("/v1/batches/{batch}")] {
@@ -110,7 +110,7 @@ async fn tenants_apart() {
     let code = |batch: &Value| batch["errors"]["data"][0]["code"].clone();
     assert_eq!(code(&failed), code(&of_nothing), "{failed}");
     let done = comes_to(&ours, &batch, &["completed"]).await;
-    assert_eq!(conserved(&ours, &done, 3).await, 3);
+    assert_eq!(conserved(&ours, &done, "apart", 3).await, 3);
     is_missing(
         &theirs.get(&format!("/v1/files/{}/content", done["output_file_id"].as_str().expect("a file"))).send().await,
     );
@@ -140,10 +140,10 @@ async fn polled() {
     let world = World::get().await;
     let _alone = world.quiet().await;
     let http = world.tenant("polled").await;
-    let batch = begun(&http, &input(COUNT, &MODELS[..2])).await;
+    let batch = begun(&http, &input("polled", COUNT, &MODELS[..2])).await;
     let (done, ticks) = poll_until_ended(world, &http, &batch).await;
     println!("a batch of two models ended after {ticks} ticks of the poller");
-    assert_eq!(conserved(&http, &done, COUNT).await, COUNT);
+    assert_eq!(conserved(&http, &done, "polled", COUNT).await, COUNT);
 }
 
 /// Lines of a batch that the stack keeps while it is deployed over itself.
@@ -151,7 +151,7 @@ const KEPT: usize = 20;
 
 /// Begins a batch and has the provider run it; nothing ticks meanwhile.
 pub(super) async fn is_under_way(world: &World, http: &Http) -> String {
-    let batch = begun(http, &input(KEPT, &MODELS[..2])).await;
+    let batch = begun(http, &input("kept", KEPT, &MODELS[..2])).await;
     poll(world).await;
     let shown = show(http, &batch).await.expect("the batch");
     assert_eq!(shown["status"], "in_progress", "{shown}");
@@ -161,7 +161,7 @@ pub(super) async fn is_under_way(world: &World, http: &Http) -> String {
 /// Has that batch end, with all of its lines, and its input still there.
 pub(super) async fn is_brought_home(world: &World, http: &Http, batch: &str) {
     let (done, _) = poll_until_ended(world, http, batch).await;
-    assert_eq!(conserved(http, &done, KEPT).await, KEPT);
+    assert_eq!(conserved(http, &done, "kept", KEPT).await, KEPT);
     let kept = content(http, done["input_file_id"].as_str().expect("an id")).await;
-    assert_eq!(kept.text(), input(KEPT, &MODELS[..2]));
+    assert_eq!(kept.text(), input("kept", KEPT, &MODELS[..2]));
 }

@@ -76,7 +76,7 @@ async fn ticks(world: &World) -> Part {
 /// Ticks beside a batch that the provider does not end.
 async fn waiting(world: &World, http: &Http) -> Part {
     world.provider_fails_with(Faults { stuck_batches: 1, ..Faults::default() });
-    let file = store(http, &input(1, &["gpt-4.1-mini"])).await.expect("a stored file");
+    let file = store(http, &input("stuck", 1, &["gpt-4.1-mini"])).await.expect("a stored file");
     let batch = create(http, &file).await.expect("a batch");
     poll(world).await;
     let part = ticks(world).await;
@@ -97,20 +97,17 @@ async fn waiting(world: &World, http: &Http) -> Part {
 pub(super) async fn run(world: &World) -> Run {
     let http = world.tenant(TENANT).await;
     let wide = (0..WIDE).map(|number| {
-        let mut line = line(number, "gpt-4.1-mini");
+        let mut line = line("wide", number, "gpt-4.1-mini");
         line["body"]["messages"][0]["content"] = json!(noise(number as u64, WIDE_BYTES));
         format!("{line}\n")
     });
-    let small = |count| input(count, &["gpt-4.1-mini"]);
+    let small = |name, count| input(name, count, &["gpt-4.1-mini"]);
     // What a start costs is no batch's.
-    ended(world, &http, small(1), false).await;
-    let few = ended(world, &http, small(FEW), false).await;
-    let many = ended(world, &http, small(MANY), false).await;
+    ended(world, &http, small("first", 1), false).await;
+    let few = ended(world, &http, small("few", FEW), false).await;
+    let many = ended(world, &http, small("many", MANY), false).await;
     let wide = ended(world, &http, wide.collect(), true).await;
     let idle = ticks(world).await;
     let waiting = waiting(world, &http).await;
-    // Lines of a log are shown late, with the next call in the environment that wrote them.
-    poll(world).await;
-    join_all((0..16).map(|_| http.get("/healthz").send())).await;
     Run { few, many, wide, idle, waiting }
 }

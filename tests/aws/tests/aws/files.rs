@@ -46,7 +46,7 @@ fn large_input() -> String {
         if input.len() > LARGE_BYTES {
             break;
         }
-        let mut line = line(number, "gpt-4.1-mini");
+        let mut line = line("large", number, "gpt-4.1-mini");
         line["body"]["messages"][0]["content"] = json!(noise(number as u64, 16 << 10));
         input.push_str(&format!("{line}\n"));
     }
