@@ -82,13 +82,8 @@ fn is_missing(answer: &Answer) {
     assert_eq!(answer.json()["error"]["type"], "invalid_request_error", "{answer:?}");
 }
 
-async fn tenants_apart() {
-    let world = World::get().await;
-    let _turn = world.busy().await;
-    let (ours, theirs) = (world.tenant("our files").await, world.tenant("their files").await);
-    let file = store(&ours, &input("apart", 3, &MODELS)).await.expect("a stored file");
-    let batch = create(&ours, &file).await.expect("a batch");
-    let upload = upload_of(&ours, 5).await;
+/// Another tenant's ids answer as those of nothing.
+async fn sees_nothing(theirs: &Http, file: &str, batch: &str, upload: &str) {
     for path in [format!("/v1/files/{file}"), format!("/v1/files/{file}/content"), format!("/v1/batches/{batch}")] {
         is_missing(&theirs.get(&path).send().await);
     }
@@ -97,18 +92,33 @@ async fn tenants_apart() {
     }
     is_missing(&theirs.call(Method::DELETE, &format!("/v1/files/{file}")).send().await);
     is_missing(&theirs.post_bytes(&format!("/v1/batches/{batch}/cancel"), "").send().await);
-    is_missing(&send_part(&theirs, &upload, b"hello").await);
+    is_missing(&send_part(theirs, upload, b"hello").await);
     is_missing(&theirs.post(&format!("/v1/uploads/{upload}/complete"), &json!({"part_ids": []})).send().await);
     is_missing(&theirs.post_bytes(&format!("/v1/uploads/{upload}/cancel"), "").send().await);
     for path in ["/v1/files", "/v1/batches"] {
         assert_eq!(theirs.json(path).await["data"], json!([]), "{path}");
     }
-    let stolen = create(&theirs, &file).await.expect("a batch");
-    let failed = comes_to(&theirs, &stolen, &["failed"]).await;
-    let unknown = create(&theirs, "file_never").await.expect("a batch");
-    let of_nothing = comes_to(&theirs, &unknown, &["failed"]).await;
+}
+
+/// A batch over another tenant's file fails as one over none.
+async fn steals_nothing(theirs: &Http, file: &str) {
+    let stolen = create(theirs, file).await.expect("a batch");
+    let failed = comes_to(theirs, &stolen, &["failed"]).await;
+    let unknown = create(theirs, "file_never").await.expect("a batch");
+    let of_nothing = comes_to(theirs, &unknown, &["failed"]).await;
     let code = |batch: &Value| batch["errors"]["data"][0]["code"].clone();
     assert_eq!(code(&failed), code(&of_nothing), "{failed}");
+}
+
+async fn tenants_apart() {
+    let world = World::get().await;
+    let _turn = world.busy().await;
+    let (ours, theirs) = (world.tenant("our files").await, world.tenant("their files").await);
+    let file = store(&ours, &input("apart", 3, &MODELS)).await.expect("a stored file");
+    let batch = create(&ours, &file).await.expect("a batch");
+    let upload = upload_of(&ours, 5).await;
+    sees_nothing(&theirs, &file, &batch, &upload).await;
+    steals_nothing(&theirs, &file).await;
     let done = comes_to(&ours, &batch, &["completed"]).await;
     assert_eq!(conserved(&ours, &done, "apart", 3).await, 3);
     is_missing(

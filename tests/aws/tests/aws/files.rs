@@ -48,7 +48,8 @@ fn large_input() -> String {
         }
         let mut line = line("large", number, "gpt-4.1-mini");
         line["body"]["messages"][0]["content"] = json!(noise(number as u64, 16 << 10));
-        input.push_str(&format!("{line}\n"));
+        input.push_str(&line.to_string());
+        input.push('\n');
     }
     input + "{\"custom_id\": \"last\"}\n"
 }

@@ -1,5 +1,7 @@
 //! The OpenAI SDK, as it is, at the deployed API.
 
+use std::path::Path;
+
 use std::process::Command;
 
 use futures_util::future::join_all;
@@ -39,7 +41,7 @@ pub(super) async fn serve(world: &World, key: &str, programs: &[&str]) {
     let installed = run(Command::new(workspace().join("tools/clients.sh"))).await;
     assert_eq!(installed.code, Some(0), "{}{}", installed.out, installed.err);
     let runs = programs.iter().map(|program| {
-        let is_node = program.ends_with(".mjs");
+        let is_node = Path::new(program).extension().is_some_and(|extension| extension == "mjs");
         let mut command =
             Command::new(if is_node { "node".into() } else { workspace().join(".tools/py3x/bin/python") });
         command.arg(workspace().join(program));
