@@ -20,7 +20,7 @@ help:
 	@echo "make crash       the crash world alone: SEEDS=$(SEEDS) FROM=$(FROM)"
 	@echo "make bench       what the gateway answers, costs and holds on this machine"
 	@echo "make bench-aws   what the functions drain, hold, weigh and take to start"
-	@echo "make bill        what a million jobs and an idle month cost on AWS"
+	@echo "make bill        what a million jobs, a million lines of batches and an idle month cost on AWS"
 	@echo "make demo        Offpeak at work against a simulated provider"
 	@echo "make image       the container image offpeak"
 	@echo "make template    check the SAM application's templates"
@@ -100,7 +100,7 @@ bench-aws: emulator
 # Deploys into the emulator, counts the calls of some hundred jobs, and prices them.
 bill: emulator
 	@tests/aws/build.sh host
-	$(CARGO) test $(LOCKED) -p offpeak-tests-aws --test aws -- --nocapture bill::
+	$(CARGO) test $(LOCKED) -p offpeak-tests-aws --test aws -- --nocapture bill:: bill_batches::
 
 test-long: fuzz
 	@$(MAKE) --no-print-directory crash SEEDS=20000

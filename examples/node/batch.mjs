@@ -14,7 +14,7 @@ const COUNT = 40;
 function request(number) {
   const messages = [{ role: "user", content: `Describe product ${number}.` }];
   const body = { model: "gpt-4.1-mini", messages };
-  return { custom_id: `product ${number}`, method: "POST", url: "/v1/chat/completions", body };
+  return { custom_id: `item ${number}`, method: "POST", url: "/v1/chat/completions", body };
 }
 
 const numbers = Array.from({ length: COUNT }, (_, number) => number);
@@ -46,7 +46,7 @@ for (const line of output.trimEnd().split("\n")) {
   const { custom_id, response } = JSON.parse(line);
   answers.set(custom_id, response.body.choices[0].message.content);
 }
-const wanted = numbers.map((number) => [`product ${number}`, `echo: Describe product ${number}.`]);
+const wanted = numbers.map((number) => [`item ${number}`, `echo: Describe product ${number}.`]);
 expect("answers", [...answers].sort(), wanted.sort());
 
 // In memory the file comes before its purpose; lists go on by themselves from page to page.

@@ -13,6 +13,7 @@
     reason = "a test harness: what cannot be set up ends the test that asked for it"
 )]
 
+pub mod batches;
 mod binary;
 mod gateway;
 mod home;

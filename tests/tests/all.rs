@@ -3,6 +3,7 @@
 #[cfg(test)]
 #[path = "all"]
 mod all {
+    mod background;
     mod bad_input;
     mod batches;
     mod bytes_kept;

@@ -29,6 +29,7 @@ pub(crate) async fn respond(gateway: &Gateway, job: &Brief, state: &State, body:
 }
 
 async fn given(gateway: &Gateway, job: &Brief, state: &State, body: Option<Bytes>) -> Result<Response, ApiError> {
+    job.still_there()?;
     if let State::Done(answer) = state
         && let Some(share) = gateway.abilities.share.as_deref()
         && answer.status == 200
@@ -53,6 +54,7 @@ pub(crate) async fn outcome(
     state: &State,
     body: Option<Bytes>,
 ) -> Result<(Answer, Bytes), ApiError> {
+    job.still_there()?;
     let answer = match state {
         State::Done(answer) => answer.clone(),
         State::Failed(Failure { code, message }) => {

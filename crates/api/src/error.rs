@@ -68,6 +68,17 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "job_not_found", "There is no job of that id.")
     }
 
+    /// What is not there, what is another tenant's, and what was deleted look the same.
+    pub(crate) fn no_such_response(id: &str) -> Self {
+        let id: String = id.chars().take(100).collect();
+        Self::new(StatusCode::NOT_FOUND, "response_not_found", format!("Response with id '{id}' not found."))
+    }
+
+    /// Its job is kept, its answer is not given any more.
+    pub(crate) fn deleted(job: JobId) -> Self {
+        Self::new(StatusCode::GONE, "response_deleted", "The response was deleted.").about(job)
+    }
+
     pub(crate) fn no_such_url(path: &str) -> Self {
         let path: String = path.chars().take(200).collect();
         Self::new(StatusCode::NOT_FOUND, "unknown_url", format!("Unknown request URL: {path}"))

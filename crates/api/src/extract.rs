@@ -1,6 +1,7 @@
 //! axum's extractors, refusing in OpenAI's envelope.
 
 use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
+use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -24,9 +25,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Path {
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = AxumQuery::<T>::from_request_parts(parts, state).await;
-        let refuse = |_| ApiError::bad_request("invalid_value", None, "The query of the URL cannot be read.");
-        query.map(|AxumQuery(query)| Self(query)).map_err(refuse)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        query(&parts.uri).map(Self)
     }
+}
+
+/// What a URL's query says.
+pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    let refuse = |_| ApiError::bad_request("invalid_value", None, "The query of the URL cannot be read.");
+    AxumQuery::try_from_uri(uri).map(|AxumQuery(query)| query).map_err(refuse)
 }

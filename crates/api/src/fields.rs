@@ -149,7 +149,10 @@ pub(crate) fn wrong_type(name: &str, expected: &str, raw: &str) -> ApiError {
 
 fn and(values: &[String]) -> String {
     match values {
-        [first @ .., last] => format!("{}, and {last}", first.join(", ")),
-        [] => String::new(),
+        [first @ .., before, last] => {
+            let first: String = first.iter().flat_map(|value| [value.as_str(), ", "]).collect();
+            format!("{first}{before}, and {last}")
+        }
+        few => few.concat(),
     }
 }

@@ -11,10 +11,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use offpeak_core::body::{Peek, peek, upstream};
+use offpeak_core::body::{Peek, peek, upstream, with_fields};
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::flows::accept::{Accepted, Asked, Call, accept};
 use offpeak_core::ids::RequestId;
+use offpeak_core::job::Handed;
 use offpeak_core::job::identity::body_sha256;
 use offpeak_core::lane::Lane;
 use tokio::sync::SemaphorePermit;
@@ -23,6 +24,7 @@ use crate::caller::{Caller, authenticate};
 use crate::error::ApiError;
 use crate::gateway::Gateway;
 use crate::headers::{Wait, Wishes, wishes};
+use crate::responses::{self, Echo, previous};
 use crate::{stream, waiting};
 
 /// For a whole body to arrive: whoever sends more slowly keeps memory from others.
@@ -36,6 +38,8 @@ pub(crate) struct Ticket {
     pub(crate) accepted: Box<Accepted>,
     pub(crate) wait: Wait,
     pub(crate) stream: Option<stream::Shape>,
+    /// Where the answer is fetched later: what the response says of its request.
+    pub(crate) background: Option<Box<Echo>>,
     pub(crate) began_ms: u64,
 }
 
@@ -50,6 +54,9 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, endpoint: Endpoi
         }
     };
     gateway.stats.accepted();
+    if ticket.background.is_some() {
+        return Box::pin(responses::begin(gateway, ticket)).await;
+    }
     match ticket.stream {
         Some(shape) if gateway.rules.stream_hold_ms != Some(0) => stream::respond(gateway, ticket, shape),
         Some(_) | None => waiting::respond(gateway, ticket).await,
@@ -72,9 +79,14 @@ async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Res
         polls: gateway.rules.not_ready_status == 422,
     };
     let wait = wishes.wait;
-    let asked = Box::new(ask(gateway, &caller, endpoint, wishes, (peek, body))?);
+    let previous = Box::pin(previous::id(gateway, &caller.tenant, (&peek, &body))).await?;
+    let background = if peek.background { Some(Box::new(Echo::of(&peek, &body)?)) } else { None };
+    let mut asked = Box::new(ask(gateway, &caller, endpoint, wishes, (peek, body, previous))?);
+    // Who is told the id has the answer: a retry gets the same id, and the next equal request its own.
+    let Call { request, retry_count, .. } = call;
+    asked.handed = background.is_some().then_some(Handed { request, retry_count, at_ms: began_ms });
     let accepted = Box::new(Box::pin(accept(&gateway.ports, &asked, &call, &|| false)).await?);
-    Ok(Ticket { asked, call, accepted, wait, stream, began_ms })
+    Ok(Ticket { asked, call, accepted, wait, stream, background, began_ms })
 }
 
 /// Routes a request that was read.
@@ -83,7 +95,7 @@ fn ask(
     caller: &Caller,
     endpoint: Endpoint,
     wishes: Wishes,
-    (peek, body): (Peek, Bytes),
+    (peek, body, previous): (Peek, Bytes, Option<String>),
 ) -> Result<Asked, ApiError> {
     let Some(route) = gateway.routes.find(&peek.model) else {
         let message = format!("The model `{}` does not exist or you do not have access to it.", peek.model);
@@ -97,6 +109,7 @@ fn ask(
     }
     let renamed = route.upstream_model.as_deref().filter(|name| *name != peek.model);
     let line = upstream(&body, &peek, renamed);
+    let line = previous.and_then(|id| with_fields(&line, &[(previous::FIELD, &id)])).unwrap_or(line);
     let lifetime_ms = route.deadline_ms.unwrap_or(gateway.rules.deadline_ms);
     Ok(Asked {
         tenant: caller.tenant.clone(),
@@ -114,6 +127,7 @@ fn ask(
         deadline_ms: wishes.deadline_ms.unwrap_or_else(|| gateway.ports.clock.now_ms() + lifetime_ms),
         key: wishes.key,
         tag: wishes.tag,
+        handed: None,
         model: peek.model,
     })
 }

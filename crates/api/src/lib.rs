@@ -1,8 +1,8 @@
 //! The front door: one axum [`Router`] for the local binary and for Lambda alike.
 //!
 //! A request is authenticated ([`caller`]), read and routed ([`intake`]), made a job by the accept flow, and answered
-//! as its caller chose to wait ([`waiting`]). [`files`], [`uploads`] and [`batches`] are OpenAI's surface for many requests in
-//! one file. What is none of these is relayed ([`relay`]).
+//! as its caller chose to wait ([`waiting`]), or is fetched later ([`responses`]). [`files`], [`uploads`] and [`batches`]
+//! are OpenAI's surface for many requests in one file. What is none of these is relayed ([`relay`]).
 
 mod answer;
 mod batches;
@@ -19,6 +19,7 @@ mod jobs;
 mod models;
 mod paging;
 mod relay;
+mod responses;
 mod stats;
 mod stream;
 mod uploads;
@@ -37,8 +38,11 @@ pub use offpeak_core::route::{Pattern, Route, Routes};
 pub use relay::{Relay, RelayError};
 pub use waiters::Waiters;
 
+use responses::Act;
+
 /// The front door's routes over a gateway.
 pub fn router(gateway: Arc<Gateway>) -> Router {
+    let response = |act| move |state, id, request| responses::resource(state, id, request, act);
     let mut router = Router::new();
     for endpoint in Endpoint::ALL {
         router = router.route(endpoint.path(), post(move |state, request| intake::create(state, endpoint, request)));
@@ -48,6 +52,9 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/jobs/{id}", get(jobs::show))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/jobs/{id}/result", get(jobs::result).head(jobs::show))
+        .route("/v1/responses/{id}", get(response(Act::Show)).delete(response(Act::Delete)))
+        .route("/v1/responses/{id}/cancel", post(response(Act::Cancel)))
+        .route("/v1/responses/{id}/input_items", get(response(Act::InputItems)))
         .route("/v1/files", get(files::list).post(files::create))
         .route("/v1/files/{id}", get(files::show).delete(files::delete))
         .route("/v1/files/{id}/content", get(files::content))

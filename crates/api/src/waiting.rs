@@ -45,7 +45,7 @@ pub(crate) enum Waited {
 pub(crate) async fn respond(gateway: Arc<Gateway>, ticket: Ticket) -> Response {
     let hold_ms = hold_ms(&gateway, ticket.wait);
     let until_ms = ticket.began_ms + hold_ms;
-    let Ticket { asked, call, accepted, wait, stream, began_ms } = ticket;
+    let Ticket { asked, call, accepted, wait, stream, began_ms, .. } = ticket;
     let (job, waited) = match answered(&gateway, asked, call, accepted, until_ms).await {
         Ok(done) => done,
         Err(error) => return error.into_response(),
@@ -98,12 +98,19 @@ pub(crate) struct Brief {
     pub(crate) keyed: bool,
     /// The model as the caller names it, where the answer names another.
     pub(crate) renamed: Option<Box<str>>,
+    /// Whether its answer was deleted.
+    deleted: bool,
 }
 
 impl Brief {
     pub(crate) fn of(job: &Job) -> Self {
         let renamed = (job.request.model != job.lane.model).then(|| job.request.model.as_str().into());
-        Self { id: job.id, keyed: job.request.keyed, renamed }
+        Self { id: job.id, keyed: job.request.keyed, renamed, deleted: job.is_deleted() }
+    }
+
+    /// Refuses to give an answer that was deleted.
+    pub(crate) fn still_there(&self) -> Result<(), ApiError> {
+        if self.deleted { Err(ApiError::deleted(self.id)) } else { Ok(()) }
     }
 }
 

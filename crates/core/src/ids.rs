@@ -122,6 +122,8 @@ hex_id!(
 impl RequestId {
     /// Whoever fetched an answer by its job's id. The request that waits for that answer may still take it.
     pub const BY_ID: Self = Self([0; 16]);
+    /// Nobody: the answer was deleted.
+    pub const NOBODY: Self = Self([0xff; 16]);
 }
 
 macro_rules! text_id {

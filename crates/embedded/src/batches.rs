@@ -40,12 +40,14 @@ impl ports::Batches for Batches {
         self.writer.run(1, work).await
     }
 
+    /// No point read: a row of 400 KB takes a millisecond.
     async fn get(&self, id: NativeBatchId) -> Result<Option<Batch>, StoreError> {
-        self.readers.point(|reader| {
+        let get = move |reader: &mut Reader| {
             let mut statement = reader.connection.prepare_cached("SELECT doc FROM batches WHERE id = ?1")?;
             let mut rows = statement.query([id.0])?;
             rows.next()?.map(read).transpose()
-        })
+        };
+        self.readers.scan(get).await
     }
 
     async fn replace(&self, batch: &Batch) -> Result<bool, StoreError> {

@@ -245,6 +245,36 @@ mod behind_an_open_gate {
 
         offpeak_testkit::usage_conformance!(gated);
     }
+
+    mod files {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Files>, ()) {
+            (Arc::new(chaos::Files::new(Arc::new(fakes::Files::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::files_conformance!(gated);
+    }
+
+    mod uploads {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Uploads>, ()) {
+            (Arc::new(chaos::Uploads::new(Arc::new(fakes::Uploads::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::uploads_conformance!(gated);
+    }
+
+    mod batches {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Batches>, ()) {
+            (Arc::new(chaos::Batches::new(Arc::new(fakes::Batches::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::batches_conformance!(gated);
+    }
 }
 
 mod files {
@@ -308,4 +338,15 @@ mod batch_sweep {
     }
 
     offpeak_testkit::batch_sweep_conformance!(fake);
+}
+
+mod batch_walk {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchWalk>, ()) {
+        let batches = fakes::Batches::default();
+        (Arc::new(batches.clone()), Arc::new(batches), ())
+    }
+
+    offpeak_testkit::batch_walk_conformance!(fake);
 }

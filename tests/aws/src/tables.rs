@@ -84,8 +84,8 @@ impl Tables {
 }
 
 async fn table(aws: &Aws, name: &str, keys: &[Key], indexes: &[Index]) {
-    let indexed = indexes.iter().flat_map(|(_, keys, _)| keys);
-    let attributes: BTreeMap<&str, &str> = keys.iter().chain(indexed).copied().collect();
+    let of_indexes = indexes.iter().flat_map(|(_, keys, _)| keys);
+    let attributes: BTreeMap<&str, &str> = keys.iter().chain(of_indexes).copied().collect();
     let attributes = attributes.iter().map(|(key, kind)| json!({"AttributeName": key, "AttributeType": kind}));
     let mut input = json!({
         "TableName": name,

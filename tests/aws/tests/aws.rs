@@ -3,10 +3,14 @@
 #[cfg(test)]
 #[path = "aws"]
 mod aws {
+    mod batches;
     mod bill;
+    mod bill_batches;
+    mod bill_batches_run;
     mod bill_run;
     mod bodies;
     mod door;
+    mod files;
     mod passthrough;
     mod privileges;
     mod rare;

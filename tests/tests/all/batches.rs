@@ -4,101 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use offpeak_simulator::Faults;
-use offpeak_tests::{Gateway, Http, Upstream, echoed, until};
-use serde_json::{Value, json};
-
-const CHAT: &str = "/v1/chat/completions";
-
-/// Long enough for several runs of lines that fail, each behind polls and pauses.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-/// An input of so many lines, each with a question of its own, of these models in turn.
-fn input(count: usize, models: &[&str]) -> String {
-    let line = |number: usize| {
-        let messages = [json!({"role": "user", "content": format!("question {number}")})];
-        let body = json!({"model": models[number % models.len()], "messages": messages});
-        let line = json!({"custom_id": format!("line {number}"), "method": "POST", "url": CHAT, "body": body});
-        format!("{line}\n")
-    };
-    (0..count).map(line).collect()
-}
-
-async fn store(http: &Http, content: &str) -> Option<String> {
-    let form = format!(
-        "--edge\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--edge\r\nContent-Disposition: \
-         form-data; name=\"file\"; filename=\"in.jsonl\"\r\n\r\n{content}\r\n--edge--\r\n"
-    );
-    let call = http.post_bytes("/v1/files", form).header("content-type", "multipart/form-data; boundary=edge");
-    let answer = call.try_send().await.ok().filter(|answer| answer.status == 200)?;
-    Some(answer.json()["id"].as_str()?.to_owned())
-}
-
-async fn create(http: &Http, file: &str) -> Option<String> {
-    let asked = json!({"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"});
-    let answer = http.post("/v1/batches", &asked).header("idempotency-key", file).try_send().await.ok()?;
-    Some(answer.json()["id"].as_str()?.to_owned())
-}
-
-async fn show(http: &Http, batch: &str) -> Option<Value> {
-    let answer = http.get(&format!("/v1/batches/{batch}")).try_send().await.ok()?;
-    (answer.status == 200).then(|| answer.json())
-}
-
-async fn comes_to(http: &Http, batch: &str, statuses: &[&str]) -> Value {
-    until(&format!("{batch} {statuses:?}"), PATIENCE, async || {
-        let shown = show(http, batch).await?;
-        statuses.contains(&shown["status"].as_str()?).then_some(shown)
-    })
-    .await
-}
-
-/// The lines that a batch left, by their custom ids: whether each is of the output, and the line.
-async fn lines(http: &Http, batch: &Value) -> BTreeMap<String, (bool, Value)> {
-    let mut found = BTreeMap::new();
-    for (field, is_output) in [("output_file_id", true), ("error_file_id", false)] {
-        let Some(file) = batch[field].as_str() else { continue };
-        let content = http.get(&format!("/v1/files/{file}/content")).send().await.text();
-        for line in content.lines() {
-            let line: Value = serde_json::from_str(line).unwrap();
-            let id = line["custom_id"].as_str().unwrap().to_owned();
-            assert!(line["id"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
-            assert!(found.insert(id, (is_output, line.clone())).is_none(), "twice: {line}");
-        }
-    }
-    found
-}
-
-/// Checks that each line of the input came back once, the answered ones with their own answers, as the batch counts
-/// them; returns how many were answered.
-async fn conserved(http: &Http, batch: &Value, count: usize) -> usize {
-    let found = lines(http, batch).await;
-    let mut answered = 0;
-    for number in 0..count {
-        let (is_output, line) = found.get(&format!("line {number}")).unwrap_or_else(|| panic!("no line {number}"));
-        let status = &line["response"]["status_code"];
-        if *is_output {
-            assert_eq!((status, &line["error"]), (&json!(200), &Value::Null), "{line}");
-            let body = line["response"]["body"].to_string();
-            assert_eq!(echoed(body.as_bytes()).as_deref(), Some(&*format!("question {number}")), "{line}");
-            answered += 1;
-        } else {
-            assert!(line["error"].is_object() != status.as_u64().is_some_and(|status| status >= 400), "{line}");
-        }
-    }
-    assert_eq!(found.len(), count);
-    let counts = json!({"total": count, "completed": answered, "failed": count - answered});
-    assert_eq!(batch["request_counts"], counts);
-    answered
-}
+use offpeak_tests::batches::{PATIENCE, comes_to, conserved, create, input, lines, show, store};
+use offpeak_tests::{Gateway, Upstream, until};
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_lines_of_three_models_come_back_as_one_result() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).start().await;
-    let file = store(&gateway.http, &input(2_000, &["gpt-a", "gpt-b", "gpt-c"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 2_000, &["gpt-a", "gpt-b", "gpt-c"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &batch, &["completed"]).await;
-    assert_eq!(conserved(&gateway.http, &done, 2_000).await, 2_000);
+    assert_eq!(conserved(&gateway.http, &done, "line", 2_000).await, 2_000);
     let counts = upstream.counts();
     assert_eq!((counts.batches_created, counts.lines_run, counts.mixed_model_batches), (3, 2_000, 0));
     assert!(done["usage"]["input_tokens"].as_u64().unwrap() > 0 && done["model"].is_null());
@@ -109,10 +26,10 @@ async fn two_thousand_lines_of_three_models_come_back_as_one_result() {
 async fn more_than_one_batch_of_the_provider_may_hold_is_split_and_merged() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).provider("max_requests = 100\n").start().await;
-    let file = store(&gateway.http, &input(350, &["gpt-a"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 350, &["gpt-a"])).await.unwrap();
     let done = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &done, &["completed"]).await;
-    assert_eq!(conserved(&gateway.http, &done, 350).await, 350);
+    assert_eq!(conserved(&gateway.http, &done, "line", 350).await, 350);
     let counts = upstream.counts();
     assert_eq!((counts.batches_created, counts.largest_batch_lines, &done["model"]), (4, 100, &json!("gpt-a")));
 }
@@ -121,7 +38,7 @@ async fn more_than_one_batch_of_the_provider_may_hold_is_split_and_merged() {
 async fn a_strict_gateway_refuses_what_openai_refuses() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).config("[batches]\ninput = \"strict\"").start().await;
-    let file = store(&gateway.http, &input(3, &["gpt-a", "gpt-b"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 3, &["gpt-a", "gpt-b"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let failed = comes_to(&gateway.http, &batch, &["failed"]).await;
     let error = &failed["errors"]["data"][0];
@@ -145,10 +62,10 @@ async fn a_provider_that_fails_loses_no_line() {
     };
     let upstream = Upstream::with(faults).await;
     let gateway = Gateway::before(&upstream).start().await;
-    let file = store(&gateway.http, &input(600, &["gpt-a", "gpt-b"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", 600, &["gpt-a", "gpt-b"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &batch, &["completed"]).await;
-    let answered = conserved(&gateway.http, &done, 600).await;
+    let answered = conserved(&gateway.http, &done, "line", 600).await;
     assert!((400..600).contains(&answered), "{answered}");
     // A line of which an answer was seen never ran again.
     assert_eq!(upstream.counts().lines_run, answered as u64);
@@ -160,12 +77,12 @@ async fn a_batch_cancelled_in_any_phase_says_of_each_line_what_became_of_it() {
     for after_ms in [0, 30, 80, 150, 300, 600, 1_000] {
         let upstream = Upstream::slow(Duration::from_millis(400)).await;
         let gateway = Gateway::before(&upstream).start().await;
-        let file = store(&gateway.http, &input(COUNT, &["gpt-a", "gpt-b"])).await.unwrap();
+        let file = store(&gateway.http, &input("line", COUNT, &["gpt-a", "gpt-b"])).await.unwrap();
         let batch = create(&gateway.http, &file).await.unwrap();
         tokio::time::sleep(Duration::from_millis(after_ms)).await;
         let answer = gateway.http.post_bytes(&format!("/v1/batches/{batch}/cancel"), "").send().await;
         let ended = comes_to(&gateway.http, &batch, &["cancelled", "completed"]).await;
-        let answered = conserved(&gateway.http, &ended, COUNT).await;
+        let answered = conserved(&gateway.http, &ended, "line", COUNT).await;
         assert_eq!(upstream.counts().lines_run, answered as u64, "after {after_ms} ms");
         if answer.status == 200 {
             assert_eq!(ended["status"], "cancelled", "after {after_ms} ms: {answer:?}");
@@ -185,7 +102,7 @@ async fn a_batch_outlives_its_gateway_at_any_instant() {
         let upstream = Upstream::slow(Duration::from_millis(300)).await;
         let mut gateway = Gateway::before(&upstream).start().await;
         let http = gateway.http.clone();
-        let content = input(COUNT, &["gpt-a", "gpt-b"]);
+        let content = input("line", COUNT, &["gpt-a", "gpt-b"]);
         let caller = async {
             let file = until("a stored file", PATIENCE, async || store(&http, &content).await).await;
             until("a batch", PATIENCE, async || create(&http, &file).await).await
@@ -197,7 +114,7 @@ async fn a_batch_outlives_its_gateway_at_any_instant() {
         };
         let (batch, ()) = tokio::join!(caller, crash);
         let done = comes_to(&gateway.http, &batch, &["completed"]).await;
-        assert_eq!(conserved(&gateway.http, &done, COUNT).await, COUNT);
+        assert_eq!(conserved(&gateway.http, &done, "line", COUNT).await, COUNT);
         let counts = upstream.counts();
         assert_eq!((counts.lines_run, counts.paid_twice), (COUNT as u64, 0), "run {run}");
     }
@@ -209,7 +126,7 @@ async fn results_come_while_a_batch_runs_and_what_failed_may_run_again() {
     let faults = Faults { line_fail_rate: 0.2, ..Faults::default() };
     let upstream = Upstream::slow_with(Duration::from_millis(200), faults).await;
     let gateway = Gateway::before(&upstream).provider("max_requests = 50\n").start().await;
-    let file = store(&gateway.http, &input(COUNT, &["gpt-a"])).await.unwrap();
+    let file = store(&gateway.http, &input("line", COUNT, &["gpt-a"])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let (mut found, mut after) = (BTreeMap::new(), String::new());
     until("every result", PATIENCE, async || {
@@ -223,7 +140,7 @@ async fn results_come_while_a_batch_runs_and_what_failed_may_run_again() {
     })
     .await;
     let done = show(&gateway.http, &batch).await.unwrap();
-    let answered = conserved(&gateway.http, &done, COUNT).await;
+    let answered = conserved(&gateway.http, &done, "line", COUNT).await;
     let left = lines(&gateway.http, &done).await;
     assert_eq!(found, left.into_iter().map(|(id, (_, line))| (id, line)).collect());
     upstream.fails_with(Faults::default());

@@ -96,11 +96,12 @@ fn curl(names: &[&str]) -> Vec<Example> {
     names.iter().map(|name| Example(format!("examples/curl/{name}.sh"), None)).collect()
 }
 
-const PYTHON: [&str; 11] = [
+const PYTHON: [&str; 12] = [
     "chat",
     "completions",
     "embeddings",
     "responses",
+    "background",
     "moderations",
     "stream",
     "many",
@@ -122,7 +123,7 @@ async fn python_with_openai_1() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_with_openai_6() {
-    let names = ["chat", "embeddings", "responses", "stream", "errors", "batch"];
+    let names = ["chat", "embeddings", "responses", "background", "stream", "errors", "batch"];
     Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
 }
 

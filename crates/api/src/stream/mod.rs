@@ -3,6 +3,7 @@
 //! Where nothing can be kept open for long, the stream is told whole once the answer is there ([`whole`]), or ends with
 //! an error that says to come back.
 
+mod background;
 mod chunks;
 mod responses;
 
@@ -27,6 +28,8 @@ use crate::gateway::Gateway;
 use crate::headers::Wait;
 use crate::intake::Ticket;
 use crate::waiting::{Brief, Waited, answered, pending};
+
+pub(crate) use background::{begin, follow};
 
 /// Between two keep-alives, milliseconds: far below every usual limit on silence.
 const KEEP_ALIVE_MS: u64 = 15_000;
@@ -71,7 +74,11 @@ type Finish = Pin<Box<dyn Future<Output = Bytes> + Send>>;
 pub(crate) fn respond(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Response {
     let id = ticket.accepted.job.id.text();
     let nap = keep_alive(ticket.wait);
-    let finish: Finish = Box::pin(finish(gateway, ticket, shape));
+    kept_alive(COMMENT, Box::pin(finish(gateway, ticket, shape)), nap, &id)
+}
+
+/// Says `first` at once, a comment after each `nap`, and the rest when it is there.
+fn kept_alive(first: Bytes, finish: Finish, nap: Duration, job: &str) -> Response {
     let pieces = stream::unfold(Some(finish), move |state| async move {
         let mut finish = state?;
         match tokio::time::timeout(nap, finish.as_mut()).await {
@@ -79,8 +86,8 @@ pub(crate) fn respond(gateway: Arc<Gateway>, ticket: Ticket, shape: Shape) -> Re
             Err(_) => Some((Ok(COMMENT), Some(finish))),
         }
     });
-    let first = stream::once(std::future::ready(Ok(COMMENT)));
-    event_stream(Body::from_stream(first.chain(pieces)), &id)
+    let first = stream::once(std::future::ready(Ok(first)));
+    event_stream(Body::from_stream(first.chain(pieces)), job)
 }
 
 /// The finished answer as a stream that is told at once; what is no answer keeps its own status.

@@ -6,13 +6,23 @@ use serde_json::{Value, json};
 struct Events {
     out: String,
     sequence: u64,
+    /// The last one that the reader has.
+    after: Option<u64>,
 }
 
 impl Events {
+    fn from(sequence: u64, after: Option<u64>) -> Self {
+        Self { out: String::new(), sequence, after }
+    }
+
     fn push(&mut self, kind: &str, mut fields: Value) {
-        fields["type"] = json!(kind);
-        fields["sequence_number"] = json!(self.sequence);
+        let sequence = self.sequence;
         self.sequence += 1;
+        if self.after.is_some_and(|after| sequence <= after) {
+            return;
+        }
+        fields["type"] = json!(kind);
+        fields["sequence_number"] = json!(sequence);
         self.out.push_str("event: ");
         self.out.push_str(kind);
         self.out.push_str(&format_data(&fields));
@@ -25,15 +35,43 @@ fn format_data(fields: &Value) -> String {
 
 /// The events of a response that has ended, in the order of one that is just being made.
 pub(super) fn events(answer: &Value) -> String {
-    let mut events = Events { out: String::new(), sequence: 0 };
+    let mut events = Events::from(0, None);
+    let begun = begun(answer);
+    events.push("response.created", json!({"response": begun}));
+    tell(&mut events, answer, &begun);
+    events.out
+}
+
+/// The events of a background response that waits, but for those that the reader has: numbers 0 and 1.
+pub(super) fn queued(mut response: Value, after: Option<u64>) -> String {
+    response["status"] = json!("queued");
+    let mut events = Events::from(0, after);
+    events.push("response.created", json!({"response": response}));
+    events.push("response.queued", json!({"response": response}));
+    events.out
+}
+
+/// The events that follow once it has ended, but for those that the reader has: from number 2 on.
+pub(super) fn rest(answer: &Value, after: Option<u64>) -> String {
+    let mut events = Events::from(2, after);
+    tell(&mut events, answer, &begun(answer));
+    events.out
+}
+
+fn begun(answer: &Value) -> Value {
     let mut begun = answer.clone();
     begun["status"] = json!("in_progress");
     begun["output"] = json!([]);
-    begun["usage"] = Value::Null;
-    events.push("response.created", json!({"response": begun}));
+    for field in ["usage", "error"] {
+        begun[field] = Value::Null;
+    }
+    begun
+}
+
+fn tell(events: &mut Events, answer: &Value, begun: &Value) {
     events.push("response.in_progress", json!({"response": begun}));
     for (index, item) in answer.get("output").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        push_item(&mut events, index, item);
+        push_item(events, index, item);
     }
     let kind = match answer.get("status").and_then(Value::as_str) {
         Some("failed") => "response.failed",
@@ -41,7 +79,6 @@ pub(super) fn events(answer: &Value) -> String {
         _ => "response.completed",
     };
     events.push(kind, json!({"response": answer}));
-    events.out
 }
 
 fn push_item(events: &mut Events, index: usize, item: &Value) {
@@ -121,5 +158,21 @@ mod tests {
             .map(|data| serde_json::from_str::<Value>(data).unwrap()["sequence_number"].as_u64().unwrap())
             .collect();
         assert_eq!(numbers, (0..kinds.len() as u64).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_stream_that_is_gone_on_with_tells_what_comes_after_and_nothing_twice() {
+        let waiting = json!({"id": "r", "status": "in_progress"});
+        let answer = json!({"id": "r", "status": "failed", "output": [], "error": {"code": "c"}});
+        let told = |after| format!("{}{}", queued(waiting.clone(), after), rest(&answer, after));
+        let whole = told(None);
+        let parts: Vec<&str> = whole.split_inclusive("\n\n").collect();
+        let kinds: Vec<_> = parts.iter().map(|part| part.lines().next().unwrap()).collect();
+        let want = ["created", "queued", "in_progress", "failed"].map(|kind| format!("event: response.{kind}"));
+        assert_eq!(kinds, want);
+        for (after, want) in [(0, &parts[1..]), (1, &parts[2..]), (2, &parts[3..]), (3, &parts[4..])] {
+            assert_eq!(told(Some(after)), want.concat(), "after {after}");
+        }
+        assert_eq!(told(Some(u64::MAX)), "");
     }
 }

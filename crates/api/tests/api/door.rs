@@ -1,5 +1,5 @@
 //! A front door over fakes, whose jobs a test ends by hand.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,15 +9,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use offpeak_api::{
     Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router,
 };
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId, TenantId};
-use offpeak_core::job::{Answer, Event, Transition, Usage, When};
-use offpeak_core::ports::{Jobs as _, KeyRecord, Keys as _, Objects as _, Ports, Settings, Share, Written};
+use offpeak_core::job::{Answer, Event, Transition, Usage};
+use offpeak_core::ports::{
+    Intake as _, Jobs as _, KeyRecord, Keys as _, MessageBody, Objects as _, Ports, Settings, Share, Written,
+};
 use offpeak_testkit::chaos::{Gate, Lost, behind};
 use offpeak_testkit::fakes::{Fakes, TokioClock};
 use parking_lot::Mutex;
@@ -27,6 +29,9 @@ use tower::ServiceExt;
 
 /// What stands before the answer in its results object.
 const BEFORE: &[u8] = b"{\"body\":";
+
+/// What holds every packed job.
+pub(crate) const SUBMISSION: SubmissionId = SubmissionId([7; 16]);
 
 /// The front door and the stores behind it.
 pub(crate) struct Door {
@@ -157,6 +162,19 @@ impl Door {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
+    /// A call of `/v1/responses` with these fields and headers beside the model.
+    pub(crate) async fn respond(&self, fields: &Value, headers: &[(&str, &str)]) -> Got {
+        let mut body = json!({"model": "m", "input": "why?"});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let mut request = http::Request::post("/v1/responses");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     /// Posts JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Got {
         self.send(http::Request::post(path).body(Body::from(body.to_string())).unwrap()).await
@@ -167,7 +185,22 @@ impl Door {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Got {
-        self.send(http::Request::get(path).body(Body::empty()).unwrap()).await
+        self.call(Method::GET, path).await
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Got {
+        let request = http::Request::builder().method(method).uri(path);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// The body of a message that waits, which is taken.
+    pub(crate) async fn line(&self) -> Value {
+        let received = self.fakes.intake.receive("soon", 1, 60_000, 0).await.unwrap().pop().unwrap();
+        self.fakes.intake.delete("soon", vec![received.receipt]).await.unwrap();
+        match received.message.body {
+            MessageBody::Inline(body) => serde_json::from_slice(&body).unwrap(),
+            MessageBody::At(at) => panic!("a body at {at:?}"),
+        }
     }
 
     /// Gives the job an answer, as a collector does.
@@ -178,12 +211,15 @@ impl Door {
         writer.finish().await.unwrap();
         let (offset, length) = (BEFORE.len() as u64, body.len() as u64);
         let answer = Answer { status, object, offset, length, usage: Usage::default() };
-        let submission = SubmissionId([7; 16]);
-        let queued = When { submission: None, attempt: 0 };
-        let packed = When { submission: Some(submission), attempt: 0 };
-        let claim = Transition::new(job, queued, Event::Claim(submission), 1).unwrap();
-        let end = Transition::new(job, packed, Event::Answer(answer), 1).unwrap();
-        assert_eq!(self.fakes.jobs.apply(vec![claim, end]).await.unwrap(), [Written::Yes, Written::Yes]);
+        self.happens(job, Event::Claim(SUBMISSION)).await;
+        self.happens(job, Event::Answer(answer)).await;
+    }
+
+    /// Takes an event to the job as it stands.
+    pub(crate) async fn happens(&self, job: JobId, event: Event) {
+        let when = self.fakes.jobs.row(job).unwrap().as_is();
+        let step = Transition::new(job, when, event, 1).unwrap();
+        assert_eq!(self.fakes.jobs.apply(vec![step]).await.unwrap(), [Written::Yes]);
     }
 }
 
@@ -198,6 +234,24 @@ impl Got {
 
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The data of each event of a stream.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let data = self.text().lines().filter_map(|line| line.strip_prefix("data: "));
+        data.map(|data| serde_json::from_str(data).unwrap()).collect()
+    }
+
+    /// The id of the response that it is, with this status; it names its job.
+    pub(crate) fn response(&self, status: &str) -> String {
+        let response = self.json();
+        assert_eq!((self.status, &response["status"]), (StatusCode::OK, &json!(status)), "{response}");
+        assert_eq!(response["id"], format!("resp_{}", self.job()));
+        format!("resp_{}", self.job())
     }
 
     /// The JSON of a success.

@@ -1,7 +1,7 @@
 //! Creates, transitions and marks: one conditional write each.
 
 use offpeak_core::ids::{JobId, RequestId};
-use offpeak_core::job::{Job, Mark, StateKind, Transition};
+use offpeak_core::job::{Handed, Job, Mark, StateKind, Transition};
 use offpeak_core::ports::{Created, Written};
 
 use super::{Jobs, attributes as at, decode, encode};
@@ -116,9 +116,15 @@ fn touch(mark: Mark, now_s: u64) -> Change {
                 &[at::HANDED_TO],
                 [("byid", bytes(&RequestId::BY_ID.0))],
             );
-            encode::handed(&handed).into_iter().fold(change, |change, (name, value)| change.set(name, value))
+            hand(change, &handed)
         }
+        Mark::Delete { at_ms } => hand(change, &Handed::to_nobody(at_ms)),
     }
+}
+
+/// Writes who has the answer.
+fn hand(change: Change, to: &Handed) -> Change {
+    encode::handed(to).into_iter().fold(change, |change, (name, value)| change.set(name, value))
 }
 
 /// Sets a number that only rises.

@@ -1,14 +1,17 @@
 //! Reading as little of a request body as routing needs, and changing as little of it as batching needs.
 //!
 //! Bodies are bytes: unknown fields, number spelling and key order survive. Only `stream`, `stream_options` and
-//! `background` are cut out (a batch line has no use for them), `model` is replaced where a route renames it, and line
-//! breaks become spaces (a line of JSONL has none; valid JSON has them outside strings only).
+//! `background` are cut out (a batch line has no use for them), and a response's `service_tier` where it is `flex` (the
+//! batch has that price, and no such tier); `model` is replaced where a route renames it, and line breaks become spaces
+//! (a line of JSONL has none; valid JSON has them outside strings only).
 
 mod peek;
 mod scan;
 
 use bytes::Bytes;
 use memchr::memchr2;
+
+use crate::endpoint::Endpoint;
 
 pub(crate) use peek::peek_within;
 pub use peek::{Peek, Refused, peek};
@@ -24,10 +27,19 @@ pub const MAX_FIELDS: usize = 1_024;
 /// Fields that a batch line must not have.
 const CUT: [&str; 3] = ["stream", "stream_options", "background"];
 
+/// The tier that a batch has the price of, as a request says it.
+const FLEX: &str = "\"flex\"";
+
 /// The body as it goes upstream: one line, without the fields that are cut, its model renamed if a name is given.
 pub fn upstream(body: &Bytes, peek: &Peek, model: Option<&str>) -> Bytes {
     let breaks = memchr2(b'\n', b'\r', body).is_some();
-    let cuts = peek.entries.iter().any(|entry| CUT.contains(&entry.key.as_str()));
+    let flex = |entry: &Entry| {
+        peek.endpoint == Endpoint::Responses
+            && entry.key == "service_tier"
+            && body[entry.value..entry.end] == *FLEX.as_bytes()
+    };
+    let cut = |entry: &Entry| CUT.contains(&entry.key.as_str()) || flex(entry);
+    let cuts = peek.entries.iter().any(cut);
     if !breaks && !cuts && model.is_none() {
         return body.clone();
     }
@@ -35,7 +47,7 @@ pub fn upstream(body: &Bytes, peek: &Peek, model: Option<&str>) -> Bytes {
     out.extend_from_slice(&body[..peek.entries.first().map_or(body.len(), |first| first.start)]);
     let mut kept: Option<usize> = None;
     for (i, entry) in peek.entries.iter().enumerate() {
-        if CUT.contains(&entry.key.as_str()) {
+        if cut(entry) {
             continue;
         }
         match kept {
@@ -78,6 +90,37 @@ pub(crate) fn with_model_in_body(line: &Bytes, model: &str) -> Bytes {
     out.into()
 }
 
+/// The object with these fields set to raw JSON: where they stand, else first. `None` if it is no object.
+pub fn with_fields(object: &[u8], fields: &[(&str, &str)]) -> Option<Bytes> {
+    let entries = scan::entries(object)?;
+    let mut from = object.iter().position(|byte| *byte == b'{')? + 1;
+    let mut out = Vec::with_capacity(object.len() + 128);
+    out.extend_from_slice(&object[..from]);
+    let mut comma = "";
+    for (key, raw) in fields.iter().filter(|(key, _)| !entries.iter().any(|entry| entry.key == *key)) {
+        out.extend_from_slice(format!("{comma}\"{key}\":{raw}").as_bytes());
+        comma = ",";
+    }
+    if !entries.is_empty() {
+        out.extend_from_slice(comma.as_bytes());
+    }
+    for entry in &entries {
+        if let Some((_, raw)) = fields.iter().find(|(key, _)| *key == entry.key) {
+            out.extend_from_slice(&object[from..entry.value]);
+            out.extend_from_slice(raw.as_bytes());
+            from = entry.end;
+        }
+    }
+    out.extend_from_slice(&object[from..]);
+    Some(out.into())
+}
+
+/// The raw JSON of an object's field.
+pub fn field<'a>(object: &'a [u8], name: &str) -> Option<&'a str> {
+    let entry = scan::entries(object)?.into_iter().find(|entry| entry.key == name)?;
+    std::str::from_utf8(&object[entry.value..entry.end]).ok()
+}
+
 /// Whether the bytes are a JSON object, and nothing else.
 pub(crate) fn is_object(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| checked_entries(text).is_ok())
@@ -96,7 +139,6 @@ fn push_entry(out: &mut Vec<u8>, body: &[u8], entry: &Entry, model: Option<&str>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Endpoint;
 
     fn sent(body: &str, model: Option<&str>) -> String {
         let body = Bytes::copy_from_slice(body.as_bytes());
@@ -121,6 +163,42 @@ mod tests {
         ] {
             assert_eq!(sent(&body.replace('T', tail), None), want.replace('T', tail));
         }
+    }
+
+    #[test]
+    fn flex_is_cut_from_a_response_and_no_other_tier_is() {
+        for (body, want) in [
+            (r#"{"model":"m","service_tier":"flex","input":"i"}"#, r#"{"model":"m","input":"i"}"#),
+            (
+                r#"{"model":"m","service_tier":"priority","input":"i"}"#,
+                r#"{"model":"m","service_tier":"priority","input":"i"}"#,
+            ),
+        ] {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            let peek = peek(Endpoint::Responses, &body).unwrap();
+            assert_eq!(upstream(&body, &peek, None), want);
+        }
+        let chat = r#"{"model":"m","messages":[],"service_tier":"flex"}"#;
+        assert_eq!(sent(chat, None), chat);
+    }
+
+    #[test]
+    fn fields_are_set_where_they_stand_or_first_and_the_rest_keeps_its_bytes() {
+        let set = |object: &str| {
+            let set = with_fields(object.as_bytes(), &[("id", "\"ours\""), ("background", "true")])?;
+            String::from_utf8(set.to_vec()).ok()
+        };
+        for (object, want) in [
+            (r#" { "id" : "x" ,"a":1e400,"background":false} "#, r#" { "id" : "ours" ,"a":1e400,"background":true} "#),
+            (r#"{"a":{"id":"in"},"\u0069d":"x"}"#, r#"{"background":true,"a":{"id":"in"},"\u0069d":"ours"}"#),
+            (r#"{"id":1,"id":2}"#, r#"{"background":true,"id":"ours","id":"ours"}"#),
+            ("{}", r#"{"id":"ours","background":true}"#),
+        ] {
+            assert_eq!(set(object).as_deref(), Some(want));
+        }
+        assert_eq!(set("[]"), None);
+        assert_eq!(set("no"), None);
+        assert_eq!(field(br#"{"a":{"id":1},"id": "x" }"#, "id"), Some("\"x\""));
     }
 
     #[test]

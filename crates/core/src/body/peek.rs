@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::FLEX;
 use super::scan::{Entry, Fault, checked_entries, entries_within};
 use crate::endpoint::Endpoint;
 use crate::submission::Size;
@@ -16,8 +17,9 @@ pub struct Peek {
     pub stream: bool,
     /// Whether the stream is to end with a usage chunk.
     pub include_usage: bool,
-    /// Whether the caller wants a background response.
+    /// Whether the caller fetches the answer later, as a background response.
     pub background: bool,
+    pub(super) endpoint: Endpoint,
     inputs: u64,
     pub(super) entries: Vec<Entry>,
 }
@@ -122,13 +124,20 @@ fn look(endpoint: Endpoint, text: &str, entries: Vec<Entry>) -> Result<Peek, Ref
         model,
         stream: fields.flag("stream")?,
         include_usage: fields.value("stream_options")?.is_some_and(wants_usage),
-        background: fields.flag("background")?,
+        background: background(endpoint, &fields)?,
+        endpoint,
         inputs,
         entries,
     })
 }
 
 impl Peek {
+    /// The raw JSON of a field of the body that was looked at.
+    pub fn raw<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a str> {
+        let entry = self.entries.iter().find(|entry| entry.key == name)?;
+        std::str::from_utf8(body.get(entry.value..entry.end)?).ok()
+    }
+
     /// What a body of this many bytes adds to a submission.
     pub fn size(&self, endpoint: Endpoint, body_bytes: usize) -> Size {
         let body_bytes = body_bytes as u64;
@@ -156,6 +165,18 @@ fn model(fields: &Fields<'_>) -> Result<String, Refused> {
 fn optional_input(endpoint: Endpoint, fields: &Fields<'_>) -> Result<bool, Refused> {
     Ok(endpoint == Endpoint::Responses
         && (fields.value("prompt")?.is_some() || fields.value("previous_response_id")?.is_some()))
+}
+
+/// Whether a response is fetched later. The tier `flex` consents to that, unless the request wants it otherwise.
+fn background(endpoint: Endpoint, fields: &Fields<'_>) -> Result<bool, Refused> {
+    let wanted = fields.flag("background")?;
+    if endpoint != Endpoint::Responses {
+        return Ok(false);
+    }
+    let stateless = fields.value("store")? == Some("false");
+    let unsaid = fields.value("background")?.is_none_or(|value| value == "null");
+    let flex = fields.value("service_tier")? == Some(FLEX);
+    Ok(wanted || unsaid && flex && !stateless && !fields.flag("stream")?)
 }
 
 /// How many embeddings an `input` asks for: a string or one list of tokens is one.
@@ -239,5 +260,33 @@ mod tests {
         let peek =
             chat(r#"{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#).unwrap();
         assert!(peek.stream && peek.include_usage && !peek.background);
+    }
+
+    #[test]
+    fn a_response_is_in_the_background_if_its_caller_says_or_consents() {
+        for (fields, want) in [
+            (r#""background":true"#, true),
+            (r#""background":true,"stream":true"#, true),
+            (r#""background":true,"store":false"#, true),
+            (r#""background":null"#, false),
+            (r#""service_tier":"flex""#, true),
+            (r#""service_tier":"flex","background":null"#, true),
+            (r#""service_tier":"flex","background":false"#, false),
+            (r#""service_tier":"flex","store":false"#, false),
+            (r#""service_tier":"flex","stream":true"#, false),
+            (r#""service_tier":"auto""#, false),
+        ] {
+            let body = format!(r#"{{"model":"m","input":"i",{fields}}}"#);
+            assert_eq!(peek(Endpoint::Responses, body.as_bytes()).unwrap().background, want, "{fields}");
+        }
+        assert!(!chat(r#"{"model":"m","messages":[],"background":true,"service_tier":"flex"}"#).unwrap().background);
+    }
+
+    #[test]
+    fn a_field_is_found_as_it_was_written() {
+        let body = br#"{"model":"m", "input" : [1.50 , "a\n"] }"#;
+        let peek = peek(Endpoint::Responses, body).unwrap();
+        assert_eq!(peek.raw(body, "input"), Some(r#"[1.50 , "a\n"]"#));
+        assert_eq!(peek.raw(body, "tools"), None);
     }
 }

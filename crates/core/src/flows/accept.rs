@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::join;
 use crate::faults::{Fault, planted};
 use crate::ids::{JobId, RequestId, TenantId};
-use crate::job::{Job, Joins, Mark, Request, State, identity};
+use crate::job::{Handed, Job, Joins, Mark, Request, State, identity};
 use crate::lane::Lane;
 use crate::ports::{Created, Message, MessageBody, Ports, StoreError};
 use crate::submission::Size;
@@ -33,6 +33,8 @@ pub struct Asked {
     pub key: Option<String>,
     /// The caller's tag.
     pub tag: Option<String>,
+    /// Who has the answer from the beginning, where the job's id is given in its place.
+    pub handed: Option<Handed>,
 }
 
 /// One call of a caller.
@@ -184,7 +186,7 @@ fn row(ports: &Ports, asked: &Asked, id: JobId, n: u32) -> Job {
         created_ms: ports.clock.now_ms(),
         deadline_ms: asked.deadline_ms,
         finished_ms: 0,
-        joins: Joins { n, count: 1, ..Joins::default() },
+        joins: Joins { n, count: 1, handed: asked.handed, ..Joins::default() },
         cancel_wished: false,
         body: None,
     }

@@ -7,6 +7,7 @@ pub mod accept;
 pub mod advance;
 pub mod advance_all;
 pub mod audit;
+pub mod audit_batches;
 pub mod batches;
 pub mod cancel;
 pub mod collect;

@@ -92,7 +92,19 @@ pub struct BodyAt {
     pub length: u64,
 }
 
+impl Handed {
+    /// The answer was deleted: nobody has it. No retry's count is above it, so none takes it for one that was lost.
+    pub const fn to_nobody(at_ms: u64) -> Self {
+        Self { request: RequestId::NOBODY, retry_count: u32::MAX, at_ms }
+    }
+}
+
 impl Job {
+    /// Whether its answer was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.joins.handed.is_some_and(|handed| handed.request == RequestId::NOBODY)
+    }
+
     /// The submission that holds the job, while it is packed.
     pub fn submission(&self) -> Option<SubmissionId> {
         match self.state {

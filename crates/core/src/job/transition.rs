@@ -84,6 +84,11 @@ pub enum Mark {
     CancelWish,
     /// Hand the answer out, if nobody has it, the same request has, or [`RequestId::BY_ID`] has.
     HandOut(Handed),
+    /// Give the answer to nobody any more, whoever has it. Always applies.
+    Delete {
+        /// Unix milliseconds.
+        at_ms: u64,
+    },
 }
 
 impl Mark {
@@ -103,6 +108,7 @@ impl Mark {
             {
                 job.joins.handed = Some(handed);
             }
+            Self::Delete { at_ms } => job.joins.handed = Some(Handed::to_nobody(at_ms)),
             Self::Resent(_) | Self::CancelWish | Self::HandOut(_) => return false,
         }
         true

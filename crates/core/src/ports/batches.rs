@@ -61,6 +61,16 @@ pub trait Batches: Send + Sync {
     async fn open(&self) -> Result<Vec<NativeBatchId>, StoreError>;
 }
 
+/// The ability to walk all rows, for audits.
+#[async_trait]
+pub trait BatchWalk: Send + Sync {
+    /// Up to `limit` rows by ascending id, after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn scan(&self, after: Option<NativeBatchId>, limit: usize) -> Result<Vec<Batch>, StoreError>;
+}
+
 /// The ability to delete what is old, where no store does so by itself.
 #[async_trait]
 pub trait BatchSweep: Send + Sync {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub use backend::{
     Backend, BackendError, BatchPhase, BatchReport, CreateReply, Download, Marker, NewBatch, ProviderFile, Upload,
 };
-pub use batches::{BatchPage, BatchSweep, Batches};
+pub use batches::{BatchPage, BatchSweep, BatchWalk, Batches};
 pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;

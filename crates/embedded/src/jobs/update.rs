@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use offpeak_core::ids::{JobId, RequestId};
-use offpeak_core::job::{BodyAt, Mark, State, Transition};
+use offpeak_core::job::{BodyAt, Handed, Mark, State, Transition};
 use offpeak_core::ports::Written;
 use rusqlite::{Connection, ToSql, params};
 
@@ -171,6 +171,13 @@ pub(super) fn mark(session: &mut Session, id: JobId, mark: Mark) -> Result<Writt
              WHERE id = ?1 AND (handed_to IS NULL OR handed_to IN (?2, ?5))",
             params![id.0, handed.request.0, handed.retry_count, handed.at_ms, RequestId::BY_ID.0],
         ),
+        Mark::Delete { at_ms } => {
+            let nobody = Handed::to_nobody(at_ms);
+            run(
+                "UPDATE jobs SET handed_to = ?2, handed_retry = ?3, handed_ms = ?4, spare = NULL WHERE id = ?1",
+                params![id.0, nobody.request.0, nobody.retry_count, nobody.at_ms],
+            )
+        }
     }?;
     written(session, id, rows)
 }

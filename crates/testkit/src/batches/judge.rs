@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use offpeak_core::batch::{Batch, State, StateKind};
 use offpeak_core::file::File;
+use offpeak_core::flows::audit_batches::audit_batches;
 use offpeak_core::ids::{NativeBatchId, NativeFileId};
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ impl Case<'_> {
 }
 
 /// Judges a run that has ended, or that was cut off because it did not.
-pub(super) fn judge(world: &World, ended: bool) -> Outcome {
+pub(super) async fn judge(world: &World, ended: bool) -> Outcome {
     let rows = world.watch.fakes.batches.snapshot();
     let failures = world.heard.wrongs.lock().clone();
     let mut case = Case { world, batches: rows.into_iter().map(|row| (row.id, row)).collect(), failures };
@@ -51,7 +52,19 @@ pub(super) fn judge(world: &World, ended: bool) -> Outcome {
         every_line_is_spoken_for_once(&mut case, number, &plan, &batch);
     }
     judge_money::judge(&mut case);
+    the_audit_agrees(&mut case).await;
     Outcome { counts: counts(&case), failures: case.failures, trace: world.watch.trace.lines() }
+}
+
+async fn the_audit_agrees(case: &mut Case<'_>) {
+    match audit_batches(&case.world.ports, &case.world.watch.fakes.batches).await {
+        Ok(report) => {
+            for violation in report.violations {
+                case.fail(format!("the audit: {}: {}", violation.batch, violation.what));
+            }
+        }
+        Err(error) => case.fail(format!("the audit fails: {error}")),
+    }
 }
 
 fn counts(case: &Case<'_>) -> Counts {

@@ -41,7 +41,7 @@ pub(super) struct World {
     /// In place of the weather, where there is one.
     cut: Option<Cut>,
     /// The stores as the judge watches them: without any hazard.
-    ports: Ports,
+    pub(super) ports: Ports,
 }
 
 impl World {
@@ -55,7 +55,7 @@ impl World {
         let calmed = world.plan.provider.calmed();
         world.provider.follow(calmed.script(world.plan.limits, world.plan.timing.window_ms));
         let ended = world.wait(&callers).await;
-        judge::judge(&world, ended)
+        judge::judge(&world, ended).await
     }
 
     fn new(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Self {

@@ -111,11 +111,33 @@ pub async fn an_answer_fetched_by_id_may_still_be_taken(jobs: &dyn Jobs) {
     assert_eq!(row(jobs, job.id).await.joins.handed, Some(taken));
 }
 
+/// A deletion always applies, whoever has the answer, and nobody takes it afterwards.
+pub async fn a_deleted_answer_is_nobodys(jobs: &dyn Jobs) {
+    let names = Namespace::fresh();
+    let (fresh, taken) = (names.job(), names.rich_job());
+    for job in [fresh, taken] {
+        put(jobs, &job).await;
+        for at_ms in [CREATED_MS, CREATED_MS + 9] {
+            assert_eq!(mark(jobs, &job, Mark::Delete { at_ms }).await, Written::Yes, "however often");
+            let joins = Joins { handed: Some(Handed::to_nobody(at_ms)), ..job.joins };
+            let deleted = row(jobs, job.id).await;
+            assert!(deleted.is_deleted());
+            assert_eq!(deleted, Job { joins, ..job.clone() }, "nothing else is changed");
+        }
+        let by_id = Handed { request: RequestId::BY_ID, ..handed(&names, 0) };
+        for late in [by_id, handed(&names, 3)] {
+            assert!(matches!(mark(jobs, &job, Mark::HandOut(late)).await, Written::Conflict(Some(_))), "{late:?}");
+        }
+    }
+}
+
 /// A mark never makes a row.
 pub async fn a_mark_of_a_missing_row_is_a_conflict_without_a_row(jobs: &dyn Jobs) {
     let names = Namespace::fresh();
     let missing = names.job();
-    for one in [Mark::Count(1), Mark::Low(1), Mark::Resent(0), Mark::CancelWish, Mark::HandOut(handed(&names, 0))] {
+    let taken = Mark::HandOut(handed(&names, 0));
+    let deleted = Mark::Delete { at_ms: CREATED_MS };
+    for one in [Mark::Count(1), Mark::Low(1), Mark::Resent(0), Mark::CancelWish, taken, deleted] {
         assert_eq!(mark(jobs, &missing, one).await, Written::Conflict(None), "{one:?}");
     }
     assert_eq!(jobs.get(&[missing.id]).await.unwrap(), [None], "still missing");

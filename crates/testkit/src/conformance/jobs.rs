@@ -56,6 +56,7 @@ macro_rules! jobs_conformance {
                 an_answer_is_handed_to_the_first,
                 the_same_request_may_take_its_answer_again,
                 an_answer_fetched_by_id_may_still_be_taken,
+                a_deleted_answer_is_nobodys,
                 a_mark_of_a_missing_row_is_a_conflict_without_a_row,
                 a_mark_returns_the_row_that_refused_it,
                 final_rows_accept_marks,

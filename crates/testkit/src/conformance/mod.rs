@@ -26,6 +26,7 @@
 pub mod backend;
 pub mod backend_files;
 pub mod batch_sweep;
+pub mod batch_walk;
 pub mod batches;
 pub mod batches_list;
 pub mod classes;

@@ -169,6 +169,7 @@ fn asked() -> Asked {
         deadline_ms: TokioClock::EPOCH_MS + 72 * 3_600_000,
         key: None,
         tag: None,
+        handed: None,
     }
 }
 

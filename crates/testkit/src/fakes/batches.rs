@@ -83,6 +83,14 @@ impl ports::Batches for Batches {
 }
 
 #[async_trait]
+impl ports::BatchWalk for Batches {
+    async fn scan(&self, after: Option<NativeBatchId>, limit: usize) -> Result<Vec<Batch>, StoreError> {
+        let rows = self.rows.lock();
+        Ok(rows.values().filter(|row| after.is_none_or(|after| row.id > after)).take(limit).cloned().collect())
+    }
+}
+
+#[async_trait]
 impl ports::BatchSweep for Batches {
     async fn retire(&self, before_ms: u64, limit: usize) -> Result<usize, StoreError> {
         let mut rows = self.rows.lock();

@@ -88,6 +88,11 @@ async fn are_running(world: &World) {
         if queued + unborn == 0 { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
+    provider_is_done(world).await;
+}
+
+/// Waits until the provider runs nothing.
+pub(super) async fn provider_is_done(world: &World) {
     let provider = Http::to(world.upstream.url()).with_key("sk-own");
     until_ok("the end of every batch", BOUND, async || {
         let batches = provider.json("/batches?limit=100").await;

@@ -1,5 +1,7 @@
 //! The OpenAI SDK, as it is, at the deployed API.
 
+use std::path::Path;
+
 use std::process::Command;
 
 use futures_util::future::join_all;
@@ -7,11 +9,12 @@ use offpeak_tests::{run, workspace};
 use offpeak_tests_aws::{Fact, World};
 
 /// Programs of `examples/python` that need nothing but an address and a key, and some of this package's own.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "examples/python/chat.py",
     "examples/python/completions.py",
     "examples/python/embeddings.py",
     "examples/python/responses.py",
+    "examples/python/background.py",
     "examples/python/moderations.py",
     "examples/python/respond_async.py",
     "examples/python/errors.py",
@@ -30,20 +33,26 @@ fn the_openai_sdk_is_served() {
 async fn served() {
     let world = World::get().await;
     let _turn = world.busy().await;
+    serve(world, &world.key_of("sdk").await, &PROGRAMS).await;
+}
+
+/// Runs programs, all at once; each must say that all is well.
+pub(super) async fn serve(world: &World, key: &str, programs: &[&str]) {
     let installed = run(Command::new(workspace().join("tools/clients.sh"))).await;
     assert_eq!(installed.code, Some(0), "{}{}", installed.out, installed.err);
-    let key = world.key_of("sdk").await;
-    let programs = PROGRAMS.map(|program| {
-        let mut python = Command::new(workspace().join(".tools/py3x/bin/python"));
-        python.arg(workspace().join(program));
-        python.env("OPENAI_BASE_URL", world.stack.base_url()).env("OPENAI_API_KEY", &key);
-        python.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
+    let runs = programs.iter().map(|program| {
+        let is_node = Path::new(program).extension().is_some_and(|extension| extension == "mjs");
+        let mut command =
+            Command::new(if is_node { "node".into() } else { workspace().join(".tools/py3x/bin/python") });
+        command.arg(workspace().join(program));
+        command.env("OPENAI_BASE_URL", world.stack.base_url()).env("OPENAI_API_KEY", key);
+        command.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
         for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            python.env_remove(proxy);
+            command.env_remove(proxy);
         }
-        async move { (program, run(python).await) }
+        async move { (program, run(command).await) }
     });
-    for (program, ended) in join_all(programs).await {
+    for (program, ended) in join_all(runs).await {
         assert_eq!(ended.code, Some(0), "{program}\n{}\n{}", ended.out, ended.err);
     }
 }

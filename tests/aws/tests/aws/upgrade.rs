@@ -4,12 +4,12 @@ use offpeak_tests::{Answer, Http, PATIENCE, chat, until_ok};
 use offpeak_tests_aws::{Fact, World, left};
 use serde_json::{Value, json};
 
-use super::{bill, bodies, door, passthrough, privileges, rare, schedules, sdk};
+use super::{batches, bill, bill_batches, bodies, door, files, passthrough, privileges, rare, schedules, sdk};
 
 const CHAT: &str = "/v1/chat/completions";
 
 /// Everything that is found out about the first deployment.
-static FIRST: [&Fact; 15] = [
+static FIRST: [&Fact; 22] = [
     &sdk::SERVED,
     &door::REFUSED,
     &door::APART,
@@ -25,6 +25,13 @@ static FIRST: [&Fact; 15] = [
     &rare::TROUBLE,
     &rare::REFUSED,
     &bill::BILL,
+    &batches::SERVED,
+    &batches::CONSERVED,
+    &batches::APART,
+    &batches::POLLED,
+    &files::LARGE,
+    &files::MOVED,
+    &bill_batches::BILL,
 ];
 
 /// What holds data: its template says Retain of all of these, and of the key that seals.
@@ -48,7 +55,7 @@ pub(crate) static AUDITED: Fact = Fact::new(|| Box::pin(audited()));
 pub(crate) static TAKEN_DOWN: Fact = Fact::new(|| Box::pin(taken_down()));
 
 #[test]
-fn a_second_deploy_keeps_jobs_and_keys_and_lists_them_with_the_index() {
+fn a_second_deploy_keeps_jobs_keys_and_batches_and_lists_jobs_with_the_index() {
     KEPT.holds();
 }
 
@@ -90,9 +97,11 @@ async fn kept() {
     let _alone = world.quiet().await;
     let http = world.tenant("kept").await;
     let job = accepted(&http, "kept").await;
+    let batch = batches::is_under_way(world, &http).await;
     let stack = world.redeploy(&[("JobIndex", "true")]).await;
     assert_eq!(stack.outputs, world.stack.outputs);
     is_answered(world, &http, &job, "kept").await;
+    batches::is_brought_home(world, &http, &batch).await;
     are_listed(world, &http).await;
 }
 

@@ -67,7 +67,7 @@ async fn no_write_revives_a_job_past_its_time() {
     let packed = after(&packed, claim);
     let end = to(&packed, Event::Cancel);
     assert_eq!(jobs.apply(vec![end]).await.unwrap(), [Written::Conflict(None)]);
-    for mark in [Mark::Count(9), Mark::Low(9), Mark::Resent(0), Mark::CancelWish] {
+    for mark in [Mark::Count(9), Mark::Low(9), Mark::Resent(0), Mark::CancelWish, Mark::Delete { at_ms: 9 }] {
         assert_eq!(jobs.mark(packed.id, mark).await.unwrap(), Written::Conflict(None), "{mark:?}");
     }
     let again = Job { id: packed.id, ..names.rich_job() };
