@@ -131,7 +131,7 @@ mod tests {
 
     /// A body that is always ready: a hundred pieces of 1 MiB.
     fn flood() -> Paced {
-        let pieces = (0..100).map(|_| Ok::<_, Infallible>(Bytes::from_static(&[0; 1 << 20])));
+        let pieces = (0..100).map(|_| Ok::<_, Infallible>(Bytes::from(vec![0; 1 << 20])));
         Paced::new(Body::from_stream(stream::iter(pieces)))
     }
 
