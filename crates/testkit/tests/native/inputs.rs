@@ -33,7 +33,7 @@ fn nothing_is_left(desk: &Desk) {
 async fn an_input_that_is_not_there_fails_the_batch() {
     let desk = Desk::calm();
     let gone = desk.input(&lines(1, "m")).await;
-    assert!(files::delete(&desk.ports, &TenantId::from("one"), gone).await.unwrap());
+    files::delete(&desk.ports, &TenantId::from("one"), gone).await.unwrap();
     let other = desk.store(&lines(1, "m"), new_file("one", Purpose::UserData)).await.unwrap().id;
     for input in [NativeFileId([9; 16]), gone, other] {
         let batch = desk.create(new_batch("one", input)).await;
@@ -102,6 +102,6 @@ async fn an_input_that_was_read_is_needed_no_more() {
     let input = desk.input(&lines(5, "m")).await;
     let batch = desk.create(new_batch("one", input)).await;
     desk.until(batch.id, |batch| batch.state == State::InProgress).await;
-    assert!(files::delete(&desk.ports, &TenantId::from("one"), input).await.unwrap());
+    files::delete(&desk.ports, &TenantId::from("one"), input).await.unwrap();
     assert_eq!(desk.run(batch.id).await.counts().completed, 5);
 }
