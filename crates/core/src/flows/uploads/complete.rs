@@ -46,7 +46,8 @@ pub async fn complete(
 /// The file of a completed upload. Whoever completed it may have been killed before the file's row was there.
 async fn completed(ports: &Ports, upload: Upload, id: NativeFileId) -> Result<(Upload, File), UploadError> {
     if let Some(file) = ports.files.get(id).await? {
-        return Ok((upload, file));
+        let is_readable = file.is_readable(ports.clock.now_ms());
+        return if is_readable { Ok((upload, file)) } else { Err(UploadError::Ended("completed")) };
     }
     let expires_after_ms = upload.expires_after_ms;
     let object = object_name(&id.text(), expires_after_ms.is_some());
