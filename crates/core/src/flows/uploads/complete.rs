@@ -34,7 +34,9 @@ pub async fn complete(
         let after = Upload { state: UploadState::Completed { file: file.id }, ..upload };
         // A part came meanwhile, or another completion or the cancellation was faster.
         if !ports.uploads.replace(&after).await? {
-            ports.objects.delete(&file.object).await?;
+            if get(ports, tenant, id).await?.state != after.state {
+                ports.objects.delete(&file.object).await?;
+            }
             continue;
         }
         ports.files.create(&file).await?;
