@@ -1,12 +1,16 @@
 //! The fields of a JSON body, refused in OpenAI's words.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
+
+/// The most fields of an object: each takes many times its bytes in memory.
+const MOST: usize = 64;
 
 /// The fields that were not taken yet, in a body or in an object within it.
 #[derive(Debug)]
@@ -20,10 +24,14 @@ impl Fields {
     /// The fields of a body.
     pub(crate) fn of(body: &[u8]) -> Result<Self, ApiError> {
         let refuse = |_| {
-            let message = "We could not parse the JSON body of your request: it must be one object.";
+            let message = format!(
+                "We could not parse the JSON body of your request: it must be one object of at most {MOST} fields, each \
+                 named once."
+            );
             ApiError::bad_request("invalid_json", None, message)
         };
-        Ok(Self { within: String::new(), fields: serde_json::from_slice(body).map_err(refuse)? })
+        let Few(fields) = serde_json::from_slice(body).map_err(refuse)?;
+        Ok(Self { within: String::new(), fields })
     }
 
     /// A field as it came; none also where it is null.
@@ -51,7 +59,7 @@ impl Fields {
     /// The fields of an object, where there is one.
     pub(crate) fn object(&mut self, name: &str) -> Result<Option<Self>, ApiError> {
         let fields = self.take(name, "an object")?;
-        Ok(fields.map(|fields| Self { within: format!("{}.", self.path(name)), fields }))
+        Ok(fields.map(|Few(fields)| Self { within: format!("{}.", self.path(name)), fields }))
     }
 
     /// All fields as texts.
@@ -80,6 +88,35 @@ impl Fields {
 
     fn path(&self, name: &str) -> String {
         format!("{}{name}", self.within)
+    }
+}
+
+/// An object of few fields, each named once.
+struct Few(BTreeMap<String, Box<RawValue>>);
+
+impl<'de> serde::Deserialize<'de> for Few {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FewVisitor)
+    }
+}
+
+struct FewVisitor;
+
+impl<'de> Visitor<'de> for FewVisitor {
+    type Value = Few;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of few fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Few, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            if fields.len() == MOST || fields.insert(name, value).is_some() {
+                return Err(A::Error::custom("too many fields, or one named twice"));
+            }
+        }
+        Ok(Few(fields))
     }
 }
 
@@ -154,5 +191,25 @@ fn and(values: &[String]) -> String {
             format!("{first}{before}, and {last}")
         }
         few => few.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(fields: usize) -> String {
+        let fields: Vec<String> = (0..fields).map(|number| format!("\"field {number}\":0")).collect();
+        format!("{{{}}}", fields.join(","))
+    }
+
+    #[test]
+    fn an_object_has_few_fields_each_named_once() {
+        assert_eq!(Fields::of(body(MOST).as_bytes()).unwrap().len(), MOST);
+        for refused in [body(MOST + 1), r#"{"a":1,"a":2}"#.to_owned(), "[]".to_owned(), "{".to_owned()] {
+            assert!(Fields::of(refused.as_bytes()).unwrap_err().body().contains("invalid_json"));
+        }
+        let within = format!(r#"{{"metadata":{}}}"#, body(MOST + 1));
+        assert!(Fields::of(within.as_bytes()).unwrap().object("metadata").unwrap_err().body().contains("metadata"));
     }
 }

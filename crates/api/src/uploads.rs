@@ -18,13 +18,16 @@ use serde::Serialize;
 use crate::caller::authenticate;
 use crate::error::ApiError;
 use crate::extract::Path;
-use crate::fields::{Fields, missing, short, unknown, within};
+use crate::fields::{Fields, missing, short, unknown, within, wrong_type};
 use crate::files::{self, FileView, Form, Paced};
 use crate::gateway::Gateway;
 use crate::intake;
 
 /// The longest type that a caller may name, characters.
 const LONGEST_TYPE: usize = 255;
+
+/// The longest list of parts, bytes of JSON: all that there may be, and room for spaces.
+const LONGEST_ORDER: usize = uploads::MAX_PARTS * 64;
 
 /// OpenAI's `Upload`.
 #[derive(Serialize)]
@@ -152,7 +155,7 @@ pub(crate) async fn complete(
     let (body, _buffered) = intake::read(&gateway, parts, body).await?;
     let upload = parsed(&id)?;
     let mut fields = Fields::of(&body)?;
-    let order: Vec<String> = fields.needed("part_ids", "an array of strings")?;
+    let order = order(&mut fields)?;
     let md5: Option<String> = fields.take("md5", "a string")?;
     fields.finish()?;
     if md5.as_ref().is_some_and(|md5| md5.len() != 32 || !md5.bytes().all(|digit| digit.is_ascii_hexdigit())) {
@@ -161,6 +164,14 @@ pub(crate) async fn complete(
     let done = uploads::complete(&gateway.ports, &caller.tenant, upload, &order, md5.as_deref());
     let (upload, file) = Box::pin(done).await.map_err(|error| failed(&id, error))?;
     Ok(Json(UploadView::new(&gateway, upload, Some(file))))
+}
+
+/// The parts that a completion names. Its text is measured first: each name takes many times its bytes in memory.
+fn order(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
+    const EXPECTED: &str = "an array of strings, as many as an upload may have parts";
+    let raw = fields.raw("part_ids").ok_or_else(|| missing("part_ids"))?;
+    let order = if raw.get().len() > LONGEST_ORDER { None } else { serde_json::from_str(raw.get()).ok() };
+    order.ok_or_else(|| wrong_type("part_ids", EXPECTED, raw.get()))
 }
 
 /// `POST /v1/uploads/{id}/cancel`.

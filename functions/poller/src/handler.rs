@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use offpeak_core::flows::advance_all::advance_all;
-use offpeak_core::flows::batches;
+use offpeak_core::flows::batches::{self, Driven};
 use offpeak_core::ports::Ports;
 use serde::Serialize;
 
@@ -18,19 +18,25 @@ pub struct Polled {
     pub advanced: usize,
 }
 
-/// Drives every open batch, and advances every open submission. `deadline_ms` is when the invocation ends, Unix milliseconds.
+/// Advances every open submission, then drives every open batch. `deadline_ms` is when the invocation ends, Unix
+/// milliseconds.
 ///
 /// # Errors
-/// What is open cannot be listed: the next tick repeats it.
+/// Open submissions cannot be listed: the next tick repeats it.
 pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
     let stop_ms = deadline_ms.saturating_sub(RESERVE_MS);
-    // What a batch places is advanced at once; what comes home is met by the next tick.
-    batches::drive_all(ports, stop_ms).await.context("driving batches")?;
     let mut ids = ports.submissions.open().await.context("listing open submissions")?;
     let open = ids.len();
     // Begun anywhere, so that one which ends its invocations, or takes all their time, does not keep the others waiting.
     ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
     let round = advance_all(ports, ids, stop_ms).await;
+    // After what is polled: a large batch may take all the time that is left.
+    let driven = batches::drive_all(ports, stop_ms).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "open batches could not be listed");
+        Driven::default()
+    });
+    // What a batch has placed is told: an index may not show it yet.
+    advance_all(ports, driven.news, stop_ms).await;
     if open > 0 {
         tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
 use offpeak_core::batch::InputRule;
 use offpeak_core::file::{EXPIRY_S, File, Purpose};
 use offpeak_core::flows::files::{NewFile, ReceiveError, Receiving, receive_as};
@@ -41,9 +41,10 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
 }
 
 /// Gives an answer. A client that still sends does not hear a refusal: what it sends is read first, unless it asked
-/// whether it should send at all.
+/// whether it should send at all, or nobody knows it.
 pub(crate) async fn settle(made: Response, headers: &HeaderMap, body: Paced) -> Response {
-    if !made.status().is_success() && !headers.contains_key(EXPECT) {
+    let is_stranger = matches!(made.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    if !made.status().is_success() && !is_stranger && !headers.contains_key(EXPECT) {
         body.drain().await;
     }
     made

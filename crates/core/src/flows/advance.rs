@@ -229,9 +229,8 @@ impl Advancing<'_> {
                 Ok(self.rest())
             }
             // Some providers fail a batch in the middle: what it finished was paid for.
-            BatchPhase::Failed(_) if !report.files.is_empty() && ended_lines(&report) > Some(0) => {
-                self.end(ended(placed, report, false)).await
-            }
+            BatchPhase::Failed(_) if report.files.is_empty() && ended_lines(&report) > Some(0) => Ok(self.rest()),
+            BatchPhase::Failed(_) if !report.files.is_empty() => self.end(ended(placed, report, false)).await,
             BatchPhase::Completed | BatchPhase::Expired | BatchPhase::Cancelled => {
                 self.end(ended(placed, report, false)).await
             }

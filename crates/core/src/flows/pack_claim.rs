@@ -70,6 +70,8 @@ impl<'a> Packing<'a> {
     /// Claims what was received, a slice at a time: no more bodies than that are read from the object store at once.
     pub(super) async fn take_in(&mut self, received: Vec<Received>) -> Result<(), StoreError> {
         for slice in slices(received) {
+            // A slice of large bodies may take as long as a lease.
+            self.renew().await?;
             self.take_slice(slice).await?;
         }
         Ok(())

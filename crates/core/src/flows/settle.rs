@@ -40,6 +40,8 @@ struct Settling<'a> {
     usage: BTreeMap<u32, UsageRow>,
     /// Whether the lines had a chance to run: then a requeue spends an attempt.
     ran: bool,
+    /// Whether every write so far is known to have been made or refused.
+    is_clear: bool,
 }
 
 /// Gives every job of the manifest its outcome, sends the messages of those that run again, and records usage.
@@ -58,6 +60,7 @@ pub(super) async fn settle(
         bytes: 0,
         usage: BTreeMap::new(),
         ran: results.is_some(),
+        is_clear: true,
     };
     let mut seen = vec![false; manifest.len()];
     if let Some((name, stream)) = results {
@@ -67,7 +70,11 @@ pub(super) async fn settle(
     settling.missing(ending, &seen, doubtful).await?;
     settling.flush().await?;
     let usage: Vec<UsageRow> = std::mem::take(&mut settling.usage).into_values().collect();
-    if usage.is_empty() { Ok(()) } else { advancing.ports.usage.record(usage).await }
+    if !usage.is_empty() {
+        advancing.ports.usage.record(usage).await?;
+    }
+    // The next pass meets every row again: those that were written refuse, and those requeued get their messages.
+    if settling.is_clear { Ok(()) } else { Err(unclear()) }
 }
 
 impl Settling<'_> {
@@ -165,7 +172,6 @@ impl Settling<'_> {
         let written = ports.jobs.apply(transitions.clone()).await?;
         let mut finished = Vec::new();
         let mut messages = Vec::new();
-        let mut is_clear = true;
         for ((one, transition), written) in written_for.into_iter().zip(transitions).zip(written) {
             match written {
                 Written::Yes if transition.state == State::Queued => {
@@ -178,13 +184,11 @@ impl Settling<'_> {
                     messages.push(self.message(&one, &row));
                 }
                 Written::Conflict(_) => {}
-                Written::Unclear => is_clear = false,
+                Written::Unclear => self.is_clear = planted(Fault::UnclearBelieved),
             }
         }
         ports.wake.finished(finished);
-        self.send(messages).await?;
-        // The next pass meets every row again: those that were written refuse, and those requeued get their messages.
-        if is_clear || planted(Fault::UnclearBelieved) { Ok(()) } else { Err(unclear()) }
+        self.send(messages).await
     }
 
     /// The rows of those whose event depends on their deadline, attempts or wish.

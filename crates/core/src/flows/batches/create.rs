@@ -61,7 +61,9 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
         return Ok(batch);
     }
     let stands = ports.batches.get(id).await?.ok_or(StoreError::NotFound)?;
-    if stands.asked == batch.asked { Ok(stands) } else { Err(CreateError::KeyReused) }
+    // How inputs are taken is not the caller's word, and may have been changed since.
+    let asked = Asked { rule: stands.asked.rule, ..batch.asked };
+    if stands.asked == asked { Ok(stands) } else { Err(CreateError::KeyReused) }
 }
 
 /// The id of the batch that an Idempotency-Key names within its tenant.

@@ -53,7 +53,10 @@ pub struct Driven {
 /// # Errors
 /// [`StoreError`]: what is open could not be listed.
 pub async fn drive_all(ports: &Ports, stop_ms: u64) -> Result<Driven, StoreError> {
-    let ids = ports.batches.open().await?;
+    let mut ids = ports.batches.open().await?;
+    // Begun anywhere, so that one which takes all the time does not keep the others waiting for ever.
+    let begin = usize::from(ports.random.bits()[0]) * ids.len() / 256;
+    ids.rotate_left(begin);
     let ends = stream::iter(ids).map(|id| drive_one(ports, id, stop_ms)).buffer_unordered(DRIVING);
     let fold = |mut driven: Driven, end: Option<Result<Vec<SubmissionId>, StoreError>>| async move {
         match end {

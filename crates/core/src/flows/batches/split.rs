@@ -46,7 +46,9 @@ async fn lost(ports: &Ports, batch: &Batch, ours: &[Part]) -> Result<(), StoreEr
         place_unchosen(ports, batch, ours).await?;
     }
     let now = ports.batches.get(batch.id).await?;
-    let chosen = |part: &Part| now.as_ref().is_some_and(|now| now.part(part.submission).is_some());
+    // By its object: another submission may have taken its lines since.
+    let names = |now: &Batch, ours: &Part| now.parts.iter().any(|part| part.sealed.object == ours.sealed.object);
+    let chosen = |part: &Part| now.as_ref().is_some_and(|now| names(now, part));
     let decided = now.as_ref().is_some_and(|now| !now.parts.is_empty() || now.state.kind().is_final());
     if decided && !ours.iter().any(chosen) {
         discard(ports, ours).await;

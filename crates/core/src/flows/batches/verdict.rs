@@ -112,7 +112,7 @@ const EXPIRED: &str = "batch_expired";
 
 /// Both are kept in the batch's row, which has no room for long ones.
 fn said(code: &str, message: &str) -> Rest {
-    let short = |text: &str, most: usize| text.chars().take(most).collect();
+    let short = |text: &str, most: usize| text[..text.floor_char_boundary(most)].to_owned();
     Rest { code: short(code, 64), message: short(message, 200) }
 }
 

@@ -34,7 +34,9 @@ pub async fn complete(
         let after = Upload { state: UploadState::Completed { file: file.id }, ..upload };
         // A part came meanwhile, or another completion or the cancellation was faster.
         if !ports.uploads.replace(&after).await? {
-            ports.objects.delete(&file.object).await?;
+            if get(ports, tenant, id).await?.state != after.state {
+                ports.objects.delete(&file.object).await?;
+            }
             continue;
         }
         ports.files.create(&file).await?;
@@ -46,7 +48,8 @@ pub async fn complete(
 /// The file of a completed upload. Whoever completed it may have been killed before the file's row was there.
 async fn completed(ports: &Ports, upload: Upload, id: NativeFileId) -> Result<(Upload, File), UploadError> {
     if let Some(file) = ports.files.get(id).await? {
-        return Ok((upload, file));
+        let is_readable = file.is_readable(ports.clock.now_ms());
+        return if is_readable { Ok((upload, file)) } else { Err(UploadError::Ended("completed")) };
     }
     let expires_after_ms = upload.expires_after_ms;
     let object = object_name(&id.text(), expires_after_ms.is_some());
