@@ -222,6 +222,11 @@ impl Advancing<'_> {
                 return Ok(self.rest());
             }
         };
+        self.follow(placed, report).await
+    }
+
+    /// Does what a provider's word of a batch demands.
+    async fn follow(&self, placed: &Placed, report: BatchReport) -> Result<Then, StoreError> {
         match report.phase.clone() {
             BatchPhase::Running => Ok(self.rest()),
             // Ended, but its files are still to come: the overdue rule bounds the wait.
