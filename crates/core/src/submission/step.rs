@@ -45,7 +45,7 @@ pub enum Step {
 
 /// Decides the next effect.
 pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
-    if now_ms < submission.busy_until_ms && !planted(Fault::TransferRepeated) {
+    if is_busy(submission, now_ms) {
         return Step::Rest { until_ms: Some(submission.busy_until_ms) };
     }
     let deadline_ms = submission.sealed.as_ref().map_or(u64::MAX, |sealed| sealed.deadline_ms);
@@ -75,6 +75,12 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Done { leftovers } if leftovers.is_empty() => Step::Rest { until_ms: None },
         State::Done { leftovers } => Step::CleanUp(leftovers.clone()),
     }
+}
+
+/// Whether somebody asks to be left alone. No other safeguard leans on it: that of the intent is shown without.
+fn is_busy(submission: &Submission, now_ms: u64) -> bool {
+    let kept = !planted(Fault::TransferRepeated) && !planted(Fault::CreateWithoutIntent);
+    kept && now_ms < submission.busy_until_ms
 }
 
 /// Ask where the batch stands, unless it is to end, or it is not its turn.

@@ -75,6 +75,17 @@ async fn conserved_with_failures() {
     let done = comes_to(&http, &batch, &["completed"]).await;
     assert_eq!(conserved(&http, &done, "mixed", COUNT).await, COUNT - COUNT / 7);
     assert!(done["model"].is_null() && done["usage"]["total_tokens"].as_u64() > Some(0), "{done}");
+    failures_run_again(&http, &batch, COUNT / 7).await;
+}
+
+/// What failed for good does so again; a page of results on the way.
+async fn failures_run_again(http: &Http, batch: &str, failed: usize) {
+    let page = http.json(&format!("/v1/batches/{batch}/results?limit=5")).await;
+    assert_eq!((page["data"].as_array().map(Vec::len), &page["has_more"]), (Some(5), &json!(true)), "{page}");
+    let again = http.post_bytes(&format!("/v1/batches/{batch}/retry"), "").send().await;
+    assert_eq!(again.status, 200, "{again:?}");
+    let again = comes_to(http, again.json()["id"].as_str().expect("an id"), &["completed"]).await;
+    assert_eq!(again["request_counts"], json!({"total": failed, "completed": 0, "failed": failed}));
 }
 
 fn is_missing(answer: &Answer) {
