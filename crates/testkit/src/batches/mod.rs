@@ -22,7 +22,9 @@ mod world;
 use std::fmt;
 use std::ops::AddAssign;
 
-use offpeak_core::faults::{Fault, plant};
+use offpeak_core::faults::Fault;
+
+use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
 pub const FAULTS: [Fault; 4] =
@@ -81,47 +83,18 @@ impl fmt::Display for Counts {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Which promises were broken, if any.
-    pub failures: Vec<String>,
-    /// What happened how often.
-    pub counts: Counts,
-    /// The trace, if it was asked for.
-    pub trace: Vec<String>,
-}
+pub type Outcome = crate::crash::Outcome<Counts>;
 
 /// Runs one seed, with a safeguard switched off if one is named.
-///
-/// # Panics
-/// Where no runtime can be built.
-#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
 pub fn run(seed: u64, fault: Option<Fault>, traced: bool) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime for one thread");
-    plant(fault);
-    let outcome = runtime.block_on(Box::pin(world::World::run(plan::Plan::of(seed), seed, traced, None)));
-    plant(None);
-    outcome
+    in_paused_time(fault, world::World::run(plan::Plan::of(seed), seed, traced, None))
 }
 
 /// Runs three batches in fair weather, but for one death: of whoever makes the nth passage between a flow and its ports.
 ///
 /// One of them is cancelled, and one expires. Returns how many passages there were too.
-///
-/// # Panics
-/// Where no runtime can be built.
-#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
 pub fn run_cut(at: u64, traced: bool) -> (Outcome, u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime for one thread");
     let cut = cut::Cut::at(at);
     let world = world::World::run(plan::Plan::fair(), 1, traced, Some(cut.clone()));
-    (runtime.block_on(Box::pin(world)), cut.passed())
+    (in_paused_time(None, world), cut.passed())
 }

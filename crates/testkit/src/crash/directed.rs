@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use offpeak_core::class::Rule;
 use offpeak_core::endpoint::Endpoint;
-use offpeak_core::faults::{Fault, plant};
+use offpeak_core::faults::Fault;
 use offpeak_core::flows::accept::{Asked, Call, accept};
 use offpeak_core::flows::advance::advance;
 use offpeak_core::flows::pack;
@@ -24,33 +24,23 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::in_paused_time;
 use crate::chaos::{Gate, Lost, behind};
 use crate::fakes::{Fakes, TokioClock};
 use crate::provider::{Script, ScriptedProvider, Span};
 
 /// Runs the scenario of a fault, if it has one: with the safeguard switched off, or as it is.
-///
-/// # Panics
-/// Where no runtime can be built.
-#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
 pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime for one thread");
-    plant(planted.then_some(fault));
-    let outcome = if fault == Fault::DeadlineReread {
-        Some(runtime.block_on(Box::pin(a_creator_oversleeps())))
+    let planted = planted.then_some(fault);
+    if fault == Fault::DeadlineReread {
+        Some(in_paused_time(planted, a_creator_oversleeps()))
     } else if fault == Fault::TwinsBeforeAdoption {
-        Some(runtime.block_on(Box::pin(two_adopt_at_once())))
+        Some(in_paused_time(planted, two_adopt_at_once()))
     } else if fault == Fault::TransferRepeated {
-        Some(runtime.block_on(Box::pin(two_transfer_at_once())))
+        Some(in_paused_time(planted, two_transfer_at_once()))
     } else {
         None
-    };
-    plant(None);
-    outcome
+    }
 }
 
 /// Stops one call of one actor until it is released.

@@ -83,28 +83,30 @@ impl fmt::Display for Counts {
 
 /// How a run ended.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct Outcome<C = Counts> {
     /// Which promises were broken, if any.
     pub failures: Vec<String>,
     /// What happened how often.
-    pub counts: Counts,
+    pub counts: C,
     /// The trace, if it was asked for.
     pub trace: Vec<String>,
 }
 
 /// Runs one seed, with a safeguard switched off if one is named.
-///
-/// # Panics
-/// Where no runtime can be built.
-#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
 pub fn run(seed: u64, fault: Option<Fault>, traced: bool) -> Outcome {
+    in_paused_time(fault, world::World::run(seed, traced))
+}
+
+/// Runs a world to its end in a time of its own, with a safeguard switched off if one is named.
+#[expect(clippy::expect_used, reason = "without a runtime there is no test")]
+pub(crate) fn in_paused_time<T>(fault: Option<Fault>, world: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime for one thread");
     plant(fault);
-    let outcome = runtime.block_on(Box::pin(world::World::run(seed, traced)));
+    let outcome = runtime.block_on(Box::pin(world));
     plant(None);
     outcome
 }
