@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use offpeak_core::batch::InputRule;
-use offpeak_core::ports::{JobIndex, JobWalk, Keys, Ports, Share};
+use offpeak_core::ports::{Deliver, JobIndex, JobWalk, Keys, Ports, Share};
 use offpeak_core::route::Routes;
 use tokio::sync::Semaphore;
 
@@ -89,6 +89,8 @@ pub struct Abilities {
     pub relay: Option<Arc<dyn Relay>>,
     /// Giving files, and answers larger than a response may be, by a URL.
     pub share: Option<Arc<dyn Share>>,
+    /// Telling tenants' receivers.
+    pub deliver: Option<Arc<dyn Deliver>>,
 }
 
 impl fmt::Debug for Abilities {

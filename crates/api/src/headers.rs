@@ -12,11 +12,15 @@ const LONGEST_KEY: usize = 255;
 /// The longest tag, characters.
 const LONGEST_TAG: usize = 64;
 
+/// The longest URL of a webhook, characters: it is kept in the job's row.
+const LONGEST_URL: usize = 512;
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const CLASS: HeaderName = HeaderName::from_static("x-offpeak-class");
 const DEADLINE: HeaderName = HeaderName::from_static("x-offpeak-deadline");
 const TAG: HeaderName = HeaderName::from_static("x-offpeak-tag");
+const WEBHOOK: HeaderName = HeaderName::from_static("x-offpeak-webhook");
 const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 const TIMEOUT: HeaderName = HeaderName::from_static("x-stainless-timeout");
 const READ_TIMEOUT: HeaderName = HeaderName::from_static("x-stainless-read-timeout");
@@ -29,6 +33,8 @@ pub(crate) struct Wishes {
     /// Unix milliseconds.
     pub(crate) deadline_ms: Option<u64>,
     pub(crate) tag: Option<String>,
+    /// Whom to tell of its end: a receiver's id, or a URL.
+    pub(crate) webhook: Option<String>,
     pub(crate) wait: Wait,
     pub(crate) retry_count: u32,
 }
@@ -50,6 +56,7 @@ pub(crate) fn wishes(headers: &HeaderMap, now_ms: u64) -> Result<Wishes, ApiErro
         class: text(headers, &CLASS, LONGEST_TAG)?,
         deadline_ms: text(headers, &DEADLINE, 64)?.map(|text| deadline(&text, now_ms)).transpose()?,
         tag: text(headers, &TAG, LONGEST_TAG)?,
+        webhook: webhook(headers)?,
         wait: wait(headers),
         retry_count: number(headers, &RETRY_COUNT).unwrap_or(0),
     })
@@ -58,6 +65,11 @@ pub(crate) fn wishes(headers: &HeaderMap, now_ms: u64) -> Result<Wishes, ApiErro
 /// Reads only the Idempotency-Key.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     text(headers, &IDEMPOTENCY_KEY, LONGEST_KEY)
+}
+
+/// Reads only whom to tell.
+pub(crate) fn webhook(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    text(headers, &WEBHOOK, LONGEST_URL)
 }
 
 /// Reads only how the caller waits.

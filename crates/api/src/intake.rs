@@ -25,7 +25,7 @@ use crate::error::ApiError;
 use crate::gateway::Gateway;
 use crate::headers::{Wait, Wishes, wishes};
 use crate::responses::{self, Echo, previous};
-use crate::{stream, waiting};
+use crate::{stream, waiting, webhooks};
 
 /// For a whole body to arrive: whoever sends more slowly keeps memory from others.
 const READ: Duration = Duration::from_mins(1);
@@ -79,11 +79,13 @@ async fn take_in(gateway: &Gateway, endpoint: Endpoint, request: Request) -> Res
         polls: gateway.rules.not_ready_status == 422,
     };
     let wait = wishes.wait;
+    let webhook = wishes.webhook.clone();
     let previous = Box::pin(previous::id(gateway, &caller.tenant, (&peek, &body))).await?;
     let background = if peek.background { Some(Box::new(Echo::of(&peek, &body)?)) } else { None };
     let mut asked = Box::new(ask(gateway, &caller, endpoint, wishes, (peek, body, previous))?);
     // Who is told the id has the answer: a retry gets the same id, and the next equal request its own.
     let Call { request, retry_count, .. } = call;
+    asked.webhook = webhooks::named(gateway, &caller.tenant, webhook, asked.deadline_ms).await?;
     asked.handed = background.is_some().then_some(Handed { request, retry_count, at_ms: began_ms });
     let accepted = Box::new(Box::pin(accept(&gateway.ports, &asked, &call, &|| false)).await?);
     Ok(Ticket { asked, call, accepted, wait, stream, background, began_ms })
@@ -127,6 +129,7 @@ fn ask(
         deadline_ms: wishes.deadline_ms.unwrap_or_else(|| gateway.ports.clock.now_ms() + lifetime_ms),
         key: wishes.key,
         tag: wishes.tag,
+        webhook: None,
         handed: None,
         model: peek.model,
     })

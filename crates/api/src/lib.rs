@@ -2,7 +2,7 @@
 //!
 //! A request is authenticated ([`caller`]), read and routed ([`intake`]), made a job by the accept flow, and answered
 //! as its caller chose to wait ([`waiting`]), or is fetched later ([`responses`]). [`files`], [`uploads`] and [`batches`]
-//! are OpenAI's surface for many requests in one file. What is none of these is relayed ([`relay`]).
+//! are OpenAI's surface for many requests in one file, [`webhooks`] that for being told. What is none of these is relayed ([`relay`]).
 
 mod answer;
 mod batches;
@@ -25,6 +25,7 @@ mod stream;
 mod uploads;
 mod waiters;
 mod waiting;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -67,6 +68,13 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/batches/{id}/cancel", post(batches::cancel))
         .route("/v1/batches/{id}/results", get(batches::results))
         .route("/v1/batches/{id}/retry", post(batches::retry))
+        .route("/v1/webhook_endpoints", get(webhooks::list).post(webhooks::create))
+        .route("/v1/webhook_endpoints/{id}", get(webhooks::show).post(webhooks::update).delete(webhooks::delete))
+        .route("/v1/webhook_endpoints/{id}/rotate_secret", post(webhooks::rotate))
+        .route("/v1/webhook_endpoints/{id}/test", post(webhooks::test))
+        .route("/v1/webhook_event_types", get(webhooks::event_types))
+        .route("/v1/webhook_deliveries", get(webhooks::list_dead))
+        .route("/v1/webhook_deliveries/{id}/replay", post(webhooks::replay))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
         .route("/healthz", get(health::live))

@@ -100,7 +100,8 @@ impl Batches {
 #[async_trait]
 impl ports::Batches for Batches {
     async fn create(&self, batch: &Batch) -> Result<(), StoreError> {
-        Ok(self.rows.insert(self.item(batch, FIRST)?).await?)
+        self.rows.insert(self.item(batch, FIRST)?).await?;
+        Ok(())
     }
 
     async fn get(&self, id: NativeBatchId) -> Result<Option<Batch>, StoreError> {

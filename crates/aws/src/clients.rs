@@ -38,6 +38,8 @@ pub struct Clients {
     pub ssm: aws_sdk_ssm::Client,
     /// The key that seals.
     pub kms: aws_sdk_kms::Client,
+    /// The event bus.
+    pub eventbridge: aws_sdk_eventbridge::Client,
 }
 
 /// How the clients connect.
@@ -80,12 +82,14 @@ impl Clients {
             .timeout_config(timeouts(TRANSFER));
         let mut ssm = aws_sdk_ssm::config::Builder::from(shared);
         let mut kms = aws_sdk_kms::config::Builder::from(shared);
+        let mut eventbridge = aws_sdk_eventbridge::config::Builder::from(shared);
         for interceptor in interceptors {
             dynamodb.push_interceptor(interceptor.clone());
             sqs.push_interceptor(interceptor.clone());
             s3.push_interceptor(interceptor.clone());
             ssm.push_interceptor(interceptor.clone());
-            kms.push_interceptor(interceptor);
+            kms.push_interceptor(interceptor.clone());
+            eventbridge.push_interceptor(interceptor);
         }
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
@@ -93,6 +97,7 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             ssm: aws_sdk_ssm::Client::from_conf(ssm.build()),
             kms: aws_sdk_kms::Client::from_conf(kms.build()),
+            eventbridge: aws_sdk_eventbridge::Client::from_conf(eventbridge.build()),
         }
     }
 }

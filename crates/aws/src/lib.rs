@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SQS        a queue per class: messages, bodies up to 448 KiB inside
-//! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, classes, keys, usage, credentials
+//! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, receivers, notices, classes, keys, usage, credentials
 //! S3         sealed submissions, manifests, results, large bodies, shared answers, files
 //! SSM        the configuration and the providers' keys, read once at start
 //! KMS        the key that seals callers' credentials
@@ -20,14 +20,17 @@ mod credentials;
 mod dynamo;
 mod environment;
 mod error;
+mod events;
 mod failure;
 mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod notices;
 mod objects;
 mod parameters;
 mod random;
+mod receivers;
 mod resources;
 mod store;
 mod submissions;
@@ -40,13 +43,16 @@ pub use classes::Classes;
 pub use clients::{Clients, Connection};
 pub use clock::SystemClock;
 pub use credentials::Credentials;
+pub use events::Events;
 pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use notices::Notices;
 pub use objects::Objects;
 pub use parameters::{ParameterError, Parameters};
 pub use random::SystemRandom;
+pub use receivers::Receivers;
 pub use resources::{ResourceError, Resources, Tables};
 pub use store::{Options, Store};
 pub use submissions::Submissions;

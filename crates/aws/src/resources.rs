@@ -19,6 +19,8 @@ pub struct Resources {
     pub sealing_key: Option<String>,
     /// Whether the table of jobs has the index by tenant.
     pub job_index: bool,
+    /// The event bus that hears of everything that ends, if there is one.
+    pub event_bus: Option<String>,
 }
 
 /// The names of the tables, one per noun.
@@ -34,6 +36,10 @@ pub struct Tables {
     pub uploads: String,
     /// Of callers' batches.
     pub batches: String,
+    /// Of tenants' receivers of webhooks.
+    pub receivers: String,
+    /// Of notices: the outbox.
+    pub notices: String,
     /// Of classes.
     pub classes: String,
     /// Of API keys.
@@ -72,6 +78,7 @@ const QUEUES: Variable = Variable("OFFPEAK_QUEUES", "the queues SoonQueue and Ni
 const PARAMETERS: Variable = Variable("OFFPEAK_PARAMETERS", "the stack's name");
 const JOB_INDEX: Variable = Variable("OFFPEAK_JOB_INDEX", "the parameter JobIndex");
 const S3_PATH_STYLE: Variable = Variable("OFFPEAK_S3_PATH_STYLE", "the parameter S3PathStyle");
+const EVENT_BUS: &str = "OFFPEAK_EVENT_BUS";
 const SEALING_KEY: &str = "OFFPEAK_SEALING_KEY";
 
 /// A variable's name and what the template sets it from.
@@ -106,6 +113,7 @@ impl Resources {
             parameters: path(PARAMETERS.must(&look_up)?)?,
             sealing_key: look_up(SEALING_KEY).filter(|key| !key.is_empty()),
             job_index: truth(&JOB_INDEX, look_up(JOB_INDEX.0).as_deref())?,
+            event_bus: look_up(EVENT_BUS).filter(|bus| !bus.is_empty()),
         })
     }
 }
@@ -120,6 +128,8 @@ impl Tables {
             files: must("OFFPEAK_FILES_TABLE", "the table FilesTable")?,
             uploads: must("OFFPEAK_UPLOADS_TABLE", "the table UploadsTable")?,
             batches: must("OFFPEAK_BATCHES_TABLE", "the table BatchesTable")?,
+            receivers: must("OFFPEAK_RECEIVERS_TABLE", "the table ReceiversTable")?,
+            notices: must("OFFPEAK_NOTICES_TABLE", "the table NoticesTable")?,
             classes: must("OFFPEAK_CLASSES_TABLE", "the table ClassesTable")?,
             keys: must("OFFPEAK_KEYS_TABLE", "the table KeysTable")?,
             usage: must("OFFPEAK_USAGE_TABLE", "the table UsageTable")?,
@@ -171,12 +181,14 @@ fn truth(variable: &Variable, text: Option<&str>) -> Result<bool, ResourceError>
 mod tests {
     use super::*;
 
-    const SET: [(&str, &str); 14] = [
+    const SET: [(&str, &str); 16] = [
         ("OFFPEAK_JOBS_TABLE", "jobs-1"),
         ("OFFPEAK_SUBMISSIONS_TABLE", "submissions-1"),
         ("OFFPEAK_FILES_TABLE", "files-1"),
         ("OFFPEAK_UPLOADS_TABLE", "uploads-1"),
         ("OFFPEAK_BATCHES_TABLE", "batches-1"),
+        ("OFFPEAK_RECEIVERS_TABLE", "receivers-1"),
+        ("OFFPEAK_NOTICES_TABLE", "notices-1"),
         ("OFFPEAK_CLASSES_TABLE", "classes-1"),
         ("OFFPEAK_KEYS_TABLE", "keys-1"),
         ("OFFPEAK_USAGE_TABLE", "usage-1"),
@@ -197,9 +209,21 @@ mod tests {
     #[test]
     fn the_environment_names_everything() {
         let read = with("", "").unwrap();
-        let Tables { jobs, submissions, files, uploads, batches, classes, keys, usage, credentials } = read.tables;
-        let named = [jobs, submissions, files, uploads, batches, classes, keys, usage, credentials];
-        assert_eq!(named.each_ref().map(String::as_str), SET.map(|(_, value)| value)[..9]);
+        let Tables {
+            jobs,
+            submissions,
+            files,
+            uploads,
+            batches,
+            receivers,
+            notices,
+            classes,
+            keys,
+            usage,
+            credentials,
+        } = read.tables;
+        let named = [jobs, submissions, files, uploads, batches, receivers, notices, classes, keys, usage, credentials];
+        assert_eq!(named.each_ref().map(String::as_str), SET.map(|(_, value)| value)[..11]);
         assert_eq!((read.bucket.as_str(), read.parameters.as_str()), ("bucket-1", "/offpeak/mine/"));
         assert_eq!((read.sealing_key, read.job_index), (None, true));
         assert_eq!(read.queues["soon"], "https://sqs/1/a=b");

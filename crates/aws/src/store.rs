@@ -8,7 +8,8 @@ use offpeak_core::ids::CredentialId;
 use secrecy::SecretString;
 
 use crate::{
-    Batches, Classes, Clients, Credentials, Files, Intake, Jobs, Keys, Objects, Resources, Submissions, Uploads, Usage,
+    Batches, Classes, Clients, Credentials, Events, Files, Intake, Jobs, Keys, Notices, Objects, Receivers, Resources,
+    Submissions, Uploads, Usage,
 };
 
 /// What the ports must know beside their resources.
@@ -33,18 +34,21 @@ pub struct Store {
     files: Arc<Files>,
     uploads: Arc<Uploads>,
     batches: Arc<Batches>,
+    receivers: Arc<Receivers>,
+    notices: Arc<Notices>,
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
     usage: Arc<Usage>,
     keys: Arc<Keys>,
     credentials: Arc<Credentials>,
+    events: Option<Arc<Events>>,
 }
 
 impl Store {
     /// The ports on these resources. Calls nothing.
     pub fn new(clients: Clients, resources: Resources, options: Options) -> Self {
-        let Clients { dynamodb, sqs, s3, kms, ssm: _ } = clients;
+        let Clients { dynamodb, sqs, s3, kms, eventbridge, ssm: _ } = clients;
         let retention_ms = options.retention_ms;
         let objects = Arc::new(Objects::new(s3, resources.bucket));
         let sealing = resources.sealing_key.map(|key| (kms, key));
@@ -56,12 +60,15 @@ impl Store {
             files: Arc::new(Files::new(rows(), tables.files)),
             uploads: Arc::new(Uploads::new(rows(), tables.uploads, retention_ms)),
             batches: Arc::new(Batches::new(rows(), tables.batches, retention_ms)),
+            receivers: Arc::new(Receivers::new(rows(), tables.receivers)),
+            notices: Arc::new(Notices::new(rows(), tables.notices, retention_ms)),
             classes: Arc::new(Classes::new(rows(), tables.classes)),
             intake: Arc::new(Intake::new(&sqs, resources.queues, Arc::clone(&objects))),
             objects,
             usage: Arc::new(Usage::new(rows(), tables.usage)),
             keys: Arc::new(Keys::new(rows(), tables.keys)),
             credentials: Arc::new(credentials),
+            events: resources.event_bus.map(|bus| Arc::new(Events::new(eventbridge, bus))),
         }
     }
 
@@ -90,6 +97,16 @@ impl Store {
         Arc::clone(&self.batches)
     }
 
+    /// The rows of tenants' receivers.
+    pub fn receivers(&self) -> Arc<Receivers> {
+        Arc::clone(&self.receivers)
+    }
+
+    /// The outbox.
+    pub fn notices(&self) -> Arc<Notices> {
+        Arc::clone(&self.notices)
+    }
+
     /// The rows of classes.
     pub fn classes(&self) -> Arc<Classes> {
         Arc::clone(&self.classes)
@@ -113,6 +130,11 @@ impl Store {
     /// The API keys of callers.
     pub fn keys(&self) -> Arc<Keys> {
         Arc::clone(&self.keys)
+    }
+
+    /// The operator's event bus, where there is one.
+    pub fn events(&self) -> Option<Arc<Events>> {
+        self.events.clone()
     }
 
     /// The keys towards providers.

@@ -65,7 +65,8 @@ impl Submissions {
 #[async_trait]
 impl ports::Submissions for Submissions {
     async fn create(&self, submission: &Submission) -> Result<(), StoreError> {
-        Ok(self.rows.insert(self.item(submission, FIRST)?).await?)
+        self.rows.insert(self.item(submission, FIRST)?).await?;
+        Ok(())
     }
 
     async fn get(&self, id: SubmissionId) -> Result<Option<Submission>, StoreError> {

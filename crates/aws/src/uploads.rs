@@ -38,7 +38,8 @@ impl Uploads {
 #[async_trait]
 impl ports::Uploads for Uploads {
     async fn create(&self, upload: &Upload) -> Result<(), StoreError> {
-        Ok(self.rows.insert(self.item(upload, FIRST)?).await?)
+        self.rows.insert(self.item(upload, FIRST)?).await?;
+        Ok(())
     }
 
     async fn get(&self, id: UploadId) -> Result<Option<Upload>, StoreError> {

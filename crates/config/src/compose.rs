@@ -7,10 +7,11 @@ use std::sync::Arc;
 use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, own_credential};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
-    Backend, Batches, Classes, Clock, Credentials, Files, Intake, Jobs, Keys, Objects, Ports, Random, Submissions,
-    Uploads, Usage, Wake,
+    Backend, Batches, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Notices, Objects, Ports, Random,
+    Receivers, Submissions, Uploads, Usage, Wake,
 };
 use offpeak_providers::{openai, relay};
+use offpeak_webhook as webhook;
 use secrecy::SecretString;
 
 use crate::class::millis;
@@ -31,6 +32,10 @@ pub struct Stores {
     pub uploads: Arc<dyn Uploads>,
     /// The rows of callers' batches.
     pub batches: Arc<dyn Batches>,
+    /// The rows of tenants' receivers.
+    pub receivers: Arc<dyn Receivers>,
+    /// The outbox.
+    pub notices: Arc<dyn Notices>,
     /// The rows of classes.
     pub classes: Arc<dyn Classes>,
     /// The intake queues.
@@ -68,6 +73,9 @@ pub enum ComposeError {
     /// Calls that are no jobs cannot be relayed.
     #[error("setting up the relay")]
     Relay(#[from] relay::RelayError),
+    /// Webhooks cannot be sent.
+    #[error("setting up webhooks")]
+    Webhooks(#[from] webhook::Unusable),
     /// No provider takes what the first route takes.
     #[error("the first route has no provider")]
     NoProvider,
@@ -105,6 +113,8 @@ impl Config {
             backends,
             credentials: stores.credentials,
             usage: stores.usage,
+            receivers: stores.receivers,
+            notices: stores.notices,
             wake,
             clock: stores.clock,
             random: stores.random,
@@ -120,6 +130,18 @@ impl Config {
             Mode::Open => Auth::Open,
         };
         Gateway::new(ports, waiters, (auth, keys), self.routes(), self.rules(), abilities)
+    }
+
+    /// What carries webhooks, where tenants are told by them.
+    ///
+    /// # Errors
+    /// [`ComposeError::Webhooks`].
+    pub fn deliver(&self) -> Result<Option<Arc<dyn Deliver>>, ComposeError> {
+        if !self.webhooks.telling.webhooks {
+            return Ok(None);
+        }
+        let config = webhook::Config { allow_private: self.webhooks.allow_private, ..webhook::Config::default() };
+        Ok(Some(Arc::new(webhook::Client::new(&config)?)))
     }
 
     /// Where calls that are no jobs go: the provider of the first route, whose key they carry.

@@ -42,6 +42,8 @@ const WINDOW: Variable = Variable::new("window", "OFFPEAK_WINDOW", "Window");
 const POLL_INTERVAL: Variable = Variable::new("poll-interval", "OFFPEAK_POLL_INTERVAL", "PollInterval");
 const HOLD: Variable = Variable::new("hold", "OFFPEAK_HOLD", "Hold");
 const FRONT_DOOR: Variable = Variable::new("", "OFFPEAK_FRONT_DOOR", "");
+const WEBHOOKS: Variable = Variable::new("", "OFFPEAK_WEBHOOKS", "Webhooks");
+const EVENT_BUS: Variable = Variable::new("", "OFFPEAK_EVENT_BUS", "EventBus");
 pub(crate) const RESULT_DAYS: Variable = Variable::new("", "OFFPEAK_RESULT_DAYS", "ResultDays");
 pub(crate) const OBJECT_DAYS: Variable = Variable::new("", "OFFPEAK_OBJECT_DAYS", "ObjectDays");
 
@@ -75,6 +77,12 @@ pub struct Flags {
     /// `OFFPEAK_FRONT_DOOR`: what stands before a deployment's front door, `http-api` (the default) or `function-url`.
     #[arg(skip)]
     pub front_door: Option<String>,
+    /// `OFFPEAK_WEBHOOKS`: whether a deployment sends webhooks, `true` or `false` (the default).
+    #[arg(skip)]
+    pub webhooks: Option<String>,
+    /// `OFFPEAK_EVENT_BUS`: the event bus that hears of everything that ends in a deployment.
+    #[arg(skip)]
+    pub event_bus: Option<String>,
     /// `OFFPEAK_RESULT_DAYS`: replaces `retention.results` of a deployment, days.
     #[arg(skip)]
     pub result_days: Option<String>,
@@ -101,6 +109,8 @@ impl Flags {
             poll_interval: text(POLL_INTERVAL),
             hold: text(HOLD),
             front_door: text(FRONT_DOOR),
+            webhooks: text(WEBHOOKS),
+            event_bus: text(EVENT_BUS),
             result_days: text(RESULT_DAYS),
             object_days: text(OBJECT_DAYS),
         }
@@ -140,6 +150,10 @@ impl Flags {
 
     pub(crate) fn front_door(&self) -> Option<Given<String>> {
         FRONT_DOOR.text(self.front_door.as_ref())
+    }
+
+    pub(crate) fn webhooks(&self) -> Option<Given<String>> {
+        WEBHOOKS.text(self.webhooks.as_ref())
     }
 
     pub(crate) fn result_days(&self) -> Option<Given<String>> {

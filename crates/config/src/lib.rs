@@ -23,6 +23,7 @@ mod server;
 mod timing;
 mod value;
 mod waiting;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use route::Route;
 pub use server::Server;
 pub use value::name;
 pub use waiting::Waiting;
+pub use webhooks::Webhooks;
 
 use document::Document;
 use flags::OBJECT_DAYS;
@@ -73,6 +75,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How callers' batches are taken.
     pub batches: Batches,
+    /// Who is told of what ends.
+    pub webhooks: Webhooks,
     /// How long a job may take and how often it may run.
     pub limits: Limits,
     /// How long things are kept.
@@ -156,12 +160,26 @@ impl Config {
         let known = route::Known { providers: &providers, classes: &classes };
         let routes = Route::read_all(&mut document, &known, problems);
         let batches = Batches::read(&mut document, problems);
+        let webhooks = Webhooks::read(&mut document, around, problems);
         let limits = Limits::read(&mut document, problems);
         let retention = Retention::read(&mut document, around.flags, problems);
         around.only_on_a_machine(around.flags.config(), problems);
         document.finish(problems);
         let place = around.place;
-        Self { place, front_door, server, auth, waiting, providers, classes, routes, batches, limits, retention }
+        Self {
+            place,
+            front_door,
+            server,
+            auth,
+            waiting,
+            providers,
+            classes,
+            routes,
+            batches,
+            webhooks,
+            limits,
+            retention,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ impl Display for Config {
         self.routes.iter().try_for_each(|each| route(f, each))?;
         let (input, windows) = self.batches.names();
         writeln!(f, "\n[batches]\ninput = {}\nwindows = {}", text(input), text(windows))?;
+        writeln!(f, "\n[webhooks]\nallow_private = {}", self.webhooks.allow_private)?;
         writeln!(f, "\n[limits]")?;
         writeln!(f, "max_attempts = {}", self.limits.max_attempts)?;
         writeln!(f, "deadline = {}", duration(self.limits.deadline))?;

@@ -74,6 +74,10 @@ faults! {
     SealUnconditional,
     /// The caller is told before the message is stored (promise 1).
     AcknowledgeEarly,
+    /// What ends is written, and nobody is owed its notice (rule 15).
+    EndUntold,
+    /// A notice is sent before what it tells of holds (rule 15).
+    ToldBeforeItHolds,
     /// The submissions of a batch's parts are created before the batch's row names them (rule 16).
     PlacedBeforeSplit,
     /// Who loses the race to split a batch creates its submissions all the same (rule 16).

@@ -114,6 +114,21 @@ hex_id!(
     "part_"
 );
 hex_id!(
+    /// A receiver of webhooks: `we_` and 32 hexadecimal digits.
+    ReceiverId,
+    "we_"
+);
+hex_id!(
+    /// What one receiver is owed of one event: `ntc_` and 32 hexadecimal digits.
+    NoticeId,
+    "ntc_"
+);
+hex_id!(
+    /// An event, the same for all its receivers: `evt_` and 32 hexadecimal digits.
+    EventId,
+    "evt_"
+);
+hex_id!(
     /// One attempt of a caller to be answered: names who took an answer.
     RequestId,
     "req_"
@@ -124,6 +139,11 @@ impl RequestId {
     pub const BY_ID: Self = Self([0; 16]);
     /// Nobody: the answer was deleted.
     pub const NOBODY: Self = Self([0xff; 16]);
+}
+
+/// A job's id as that of the response that it is.
+pub fn response_id(job: JobId) -> String {
+    format!("resp_{job}")
 }
 
 macro_rules! text_id {

@@ -9,7 +9,8 @@ use offpeak_aws::{
     SystemRandom,
 };
 use offpeak_config::{ComposeError, Config, Flags, Mode, Refused, Stores};
-use offpeak_core::ports::{Ports, Wake};
+use offpeak_core::flows::notices::Delivering;
+use offpeak_core::ports::{Events, Ports, Wake};
 
 /// A stack as a function finds it.
 #[derive(Debug)]
@@ -35,6 +36,9 @@ pub enum OpenError {
     /// The configuration is refused.
     #[error(transparent)]
     Config(#[from] Refused),
+    /// Receivers' secrets would be kept, and nothing seals them.
+    #[error("webhooks are on, and the stack has no key to seal with: deploy it with the parameter Webhooks=true")]
+    UnsealedWebhooks,
     /// Callers' keys would be kept, and nothing seals them.
     #[error(
         "auth is passthrough, and the stack has no key to seal with: deploy it with the parameter Auth=passthrough"
@@ -57,9 +61,21 @@ impl Deployment {
         if config.auth.mode == Mode::Passthrough && resources.sealing_key.is_none() {
             return Err(OpenError::Unsealed);
         }
+        if config.webhooks.telling.webhooks && resources.sealing_key.is_none() {
+            return Err(OpenError::UnsealedWebhooks);
+        }
         let options = Options { own: config.own_credentials(), retention_ms: config.retention_ms() };
         let job_index = resources.job_index;
         Ok(Self { store: Store::new(clients, resources, options), config, job_index })
+    }
+
+    /// The ways out to whoever is told of what ends.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn delivering(&self) -> Result<Delivering, ComposeError> {
+        let bus = self.store.events().map(|bus| bus as Arc<dyn Events>);
+        Ok(Delivering { webhooks: self.config.deliver()?, bus })
     }
 
     /// Everything that flows may touch.
@@ -74,6 +90,8 @@ impl Deployment {
             files: store.files(),
             uploads: store.uploads(),
             batches: store.batches(),
+            receivers: store.receivers(),
+            notices: store.notices(),
             classes: store.classes(),
             intake: store.intake(),
             objects: store.objects(),

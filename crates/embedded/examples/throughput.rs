@@ -195,8 +195,13 @@ fn lane() -> Lane {
 }
 
 fn job(n: u64) -> Job {
-    let request =
-        Request { model: "gpt-5-mini".to_owned(), body_sha256: body_sha256(&n.to_be_bytes()), keyed: false, tag: None };
+    let request = Request {
+        model: "gpt-5-mini".to_owned(),
+        body_sha256: body_sha256(&n.to_be_bytes()),
+        keyed: false,
+        tag: None,
+        webhook: None,
+    };
     Job {
         id: id(n),
         tenant: TenantId::from("default"),

@@ -6,8 +6,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// Each script leads from the schema of its index to the next; all that are missing run in one transaction.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001_first.sql"), include_str!("schema/0002_files_and_batches.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_first.sql"),
+    include_str!("schema/0002_files_and_batches.sql"),
+    include_str!("schema/0003_notices.sql"),
+];
 
 /// How long one process waits for another's transaction, for example `offpeak keys create` for the server's.
 const BUSY: Duration = Duration::from_secs(10);

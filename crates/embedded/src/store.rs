@@ -20,7 +20,7 @@ use crate::intake::Intake;
 use crate::readers::Readers;
 use crate::snapshot::Snapshot;
 use crate::writer::Writer;
-use crate::{Batches, Classes, Files, Jobs, Keys, Objects, Submissions, Uploads, Usage, schema};
+use crate::{Batches, Classes, Files, Jobs, Keys, Notices, Objects, Receivers, Submissions, Uploads, Usage, schema};
 
 /// How a data directory is opened.
 #[derive(Clone)]
@@ -60,6 +60,8 @@ pub struct Store {
     files: Arc<Files>,
     uploads: Arc<Uploads>,
     batches: Arc<Batches>,
+    receivers: Arc<Receivers>,
+    notices: Arc<Notices>,
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
@@ -132,6 +134,8 @@ impl Store {
             files: Arc::new(Files::new(w(), r())),
             uploads: Arc::new(Uploads::new(w(), r())),
             batches: Arc::new(Batches::new(w(), r())),
+            receivers: Arc::new(Receivers::new(w(), r())),
+            notices: Arc::new(Notices::new(w(), r())),
             classes: Arc::new(Classes::new(w(), r())),
             intake: Arc::new(Intake::new(w(), r(), Arc::clone(&objects), queues, serving)),
             usage: Arc::new(Usage::new(w(), r())),
@@ -165,6 +169,16 @@ impl Store {
     /// The rows of callers' batches.
     pub fn batches(&self) -> Arc<Batches> {
         Arc::clone(&self.batches)
+    }
+
+    /// The rows of tenants' receivers.
+    pub fn receivers(&self) -> Arc<Receivers> {
+        Arc::clone(&self.receivers)
+    }
+
+    /// The outbox.
+    pub fn notices(&self) -> Arc<Notices> {
+        Arc::clone(&self.notices)
     }
 
     /// The rows of classes.

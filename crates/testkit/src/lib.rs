@@ -12,3 +12,4 @@ pub mod fakes;
 pub mod provider;
 pub mod samples;
 mod samples_batches;
+mod samples_notices;

@@ -9,6 +9,7 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{BatchId, CredentialId, FileId, JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::{self, Answer, BodyAt, Event, Failure, Handed, Job, Joins, Request, Transition, Usage};
 use offpeak_core::lane::Lane;
+use offpeak_core::notice::Webhook;
 use offpeak_core::ports::{Message, MessageBody, ProviderFile};
 use offpeak_core::submission::{
     CancelReason, Creating, Ending, Origin, Placed, Refusal, Sealed, Size, State, Submission,
@@ -90,6 +91,7 @@ impl Namespace {
                 body_sha256: job::identity::body_sha256(b"{}"),
                 keyed: false,
                 tag: None,
+                webhook: None,
             },
             lane: self.lane(),
             state: job::State::Queued,
@@ -109,6 +111,8 @@ impl Namespace {
         let mut job = self.job();
         job.request.keyed = true;
         job.request.tag = Some("team \"a\" / ünïcode \u{1f642}".to_owned());
+        job.request.webhook =
+            Some(Webhook { receiver: self.receiver_id(), url: Some("https://hooks.example/1".into()) });
         job.attempt = 3;
         job.joins = Joins { n: 5, count: 9, low: 4, resends: 2, handed: Some(handed) };
         job.cancel_wished = true;

@@ -80,6 +80,7 @@ impl Namespace {
                 output_expires_after_ms: Some(3_600_000),
                 credential: None,
                 rule: InputRule::Strict,
+                webhook: None,
             },
             created_ms: CREATED_MS,
             deadline_ms: CREATED_MS + 86_400_000,

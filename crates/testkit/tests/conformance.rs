@@ -275,6 +275,26 @@ mod behind_an_open_gate {
 
         offpeak_testkit::batches_conformance!(gated);
     }
+
+    mod receivers {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Receivers>, ()) {
+            (Arc::new(chaos::Receivers::new(Arc::new(fakes::Receivers::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::receivers_conformance!(gated);
+    }
+
+    mod notices {
+        use super::{Arc, OpenGate, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Notices>, ()) {
+            (Arc::new(chaos::Notices::new(Arc::new(fakes::Notices::default()), Arc::new(OpenGate))), ())
+        }
+
+        offpeak_testkit::notices_conformance!(gated);
+    }
 }
 
 mod files {
@@ -349,4 +369,35 @@ mod batch_walk {
     }
 
     offpeak_testkit::batch_walk_conformance!(fake);
+}
+
+mod receivers {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Receivers>, ()) {
+        (Arc::new(fakes::Receivers::default()), ())
+    }
+
+    offpeak_testkit::receivers_conformance!(fake);
+}
+
+mod notices {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Notices>, ()) {
+        (Arc::new(fakes::Notices::default()), ())
+    }
+
+    offpeak_testkit::notices_conformance!(fake);
+}
+
+mod notice_sweep {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Notices>, Arc<dyn ports::NoticeSweep>, ()) {
+        let notices = fakes::Notices::default();
+        (Arc::new(notices.clone()), Arc::new(notices), ())
+    }
+
+    offpeak_testkit::notice_sweep_conformance!(fake);
 }

@@ -33,6 +33,7 @@ async fn run() -> anyhow::Result<()> {
         walk: None,
         relay: Some(config.relay().context("setting up the relay")?),
         share: Some(store.objects()),
+        deliver: config.deliver().context("setting up webhooks")?,
     };
     let gateway = config.gateway(ports, waiters, store.keys(), abilities);
     handler::serve(router(Arc::new(gateway)), config.front_door).await

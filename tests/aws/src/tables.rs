@@ -38,6 +38,8 @@ impl Tables {
         made("files", &[("id", "B")], &[by_tenant("ALL")]).await;
         made("uploads", &[("id", "B")], &[]).await;
         made("batches", &[("id", "B")], &[by_tenant("KEYS_ONLY"), open("born")]).await;
+        made("receivers", &[("id", "B")], &[]).await;
+        made("notices", &[("id", "B")], &[by_tenant("ALL"), open("due")]).await;
         made("classes", &[("class", "S")], &[]).await;
         made("keys", &[("kind", "S"), ("hash", "B")], &[]).await;
         made("usage", &[("submission", "B"), ("tenant", "S")], &[]).await;
@@ -66,13 +68,15 @@ impl Tables {
     }
 
     /// The variables that name them to a function.
-    pub fn variables(&self) -> [(&'static str, String); 11] {
+    pub fn variables(&self) -> [(&'static str, String); 13] {
         [
             ("OFFPEAK_JOBS_TABLE", self.table("jobs")),
             ("OFFPEAK_SUBMISSIONS_TABLE", self.table("submissions")),
             ("OFFPEAK_FILES_TABLE", self.table("files")),
             ("OFFPEAK_UPLOADS_TABLE", self.table("uploads")),
             ("OFFPEAK_BATCHES_TABLE", self.table("batches")),
+            ("OFFPEAK_RECEIVERS_TABLE", self.table("receivers")),
+            ("OFFPEAK_NOTICES_TABLE", self.table("notices")),
             ("OFFPEAK_CLASSES_TABLE", self.table("classes")),
             ("OFFPEAK_KEYS_TABLE", self.table("keys")),
             ("OFFPEAK_USAGE_TABLE", self.table("usage")),

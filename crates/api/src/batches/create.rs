@@ -11,6 +11,7 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::file::EXPIRY_S;
 use offpeak_core::flows::batches::{self, CreateError, MAX_WINDOW_MS, NewBatch};
 use offpeak_core::ids::NativeFileId;
+use offpeak_core::notice::Webhook;
 
 use super::inline;
 use super::view::BatchView;
@@ -18,7 +19,7 @@ use crate::caller::{Caller, authenticate};
 use crate::error::ApiError;
 use crate::fields::{Fields, missing, short, unsupported, within};
 use crate::gateway::{BatchRules, Gateway};
-use crate::{headers, intake};
+use crate::{headers, intake, webhooks};
 
 /// The window that OpenAI knows.
 const DAY: &str = "24h";
@@ -48,6 +49,8 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
     let (parts, body) = request.into_parts();
     let caller = authenticate(&gateway, &parts.headers).await?;
     let key = headers::idempotency_key(&parts.headers)?;
+    let named = headers::webhook(&parts.headers)?;
+    let webhook = webhooks::named(&gateway, &caller.tenant, named, 0).await?;
     let (body, _buffered) = intake::read(&gateway, parts, body).await?;
     let mut fields = Fields::of(&body)?;
     let lines = inline::lines(&mut fields)?;
@@ -62,7 +65,7 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
         (None, Some(named)) => input(named)?,
         (None, None) => return Err(missing("input_file_id")),
     };
-    let batch = batches::create(&gateway.ports, new(&gateway, caller, said, input, key)).await;
+    let batch = batches::create(&gateway.ports, new(&gateway, (caller, webhook), said, input, key)).await;
     let batch = batch.map_err(|error| match error {
         CreateError::KeyReused => ApiError::key_reused(),
         CreateError::Store(error) => error.into(),
@@ -72,7 +75,7 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
 
 fn new(
     gateway: &Gateway,
-    caller: Caller,
+    (caller, webhook): (Caller, Option<Webhook>),
     said: Said,
     (input, misnamed): (NativeFileId, Option<String>),
     key: Option<String>,
@@ -90,6 +93,7 @@ fn new(
             output_expires_after_ms: said.output_expires_after_ms,
             credential: caller.credential,
             rule: gateway.rules.batches.input,
+            webhook,
         },
     }
 }

@@ -49,11 +49,6 @@ use crate::{headers, jobs, relay, stream};
 
 pub(crate) use object::{Echo, ended, no_response, waiting};
 
-/// The id of a job's response.
-fn id_of(job: JobId) -> String {
-    format!("resp_{job}")
-}
-
 /// The job of a response's id.
 fn job_of(id: &str) -> Option<JobId> {
     id.strip_prefix("resp_")?.parse().ok()
@@ -187,12 +182,14 @@ async fn input_items(gateway: &Gateway, id: &str, headers: &HeaderMap) -> Result
 
 #[cfg(test)]
 mod tests {
+    use offpeak_core::ids::response_id;
+
     use super::*;
 
     #[test]
     fn a_response_and_its_job_name_each_other() {
         let job = JobId([0xab; 16]);
-        let id = id_of(job);
+        let id = response_id(job);
         assert_eq!((job_of(&id), is_ours(&id)), (Some(job), true));
         for upstreams in ["resp_0123456789abcdef0123456789abcdef", &job.text(), "resp_", "", "response_job_"] {
             assert_eq!((job_of(upstreams), is_ours(upstreams)), (None, false), "{upstreams}");

@@ -11,11 +11,10 @@
 use bytes::Bytes;
 use http::StatusCode;
 use offpeak_core::body::{Peek, with_fields};
-use offpeak_core::ids::JobId;
+use offpeak_core::ids::{JobId, response_id};
 use offpeak_core::job::{Failure, Job, State};
 use serde_json::{Map, Value, json};
 
-use super::id_of;
 use crate::answer::outcome;
 use crate::error::ApiError;
 use crate::gateway::Gateway;
@@ -82,7 +81,7 @@ pub(crate) fn waiting(job: &Job, echo: &Echo) -> Value {
 
 fn without_output(job: &Job, status: &str) -> Value {
     json!({
-        "id": id_of(job.id),
+        "id": response_id(job.id),
         "object": "response",
         "created_at": job.created_ms / 1_000,
         "status": status,
@@ -120,12 +119,12 @@ pub(crate) async fn ended(gateway: &Gateway, job: &Job, body: Option<Bytes>) -> 
             failed(json!({"code": "server_error", "message": "The job's deadline passed without an answer."}))
         }
         State::Cancelled => Ok(Bytes::from(without_output(job, "cancelled").to_string())),
-        State::Queued | State::Packed { .. } => Err(ApiError::no_such_response(&id_of(job.id))),
+        State::Queued | State::Packed { .. } => Err(ApiError::no_such_response(&response_id(job.id))),
     }
 }
 
 fn completed(job: &Job, body: &[u8]) -> Result<Bytes, ApiError> {
-    let id = format!("\"{}\"", id_of(job.id));
+    let id = format!("\"{}\"", response_id(job.id));
     let ours = with_fields(body, &[("id", &id), ("background", "true"), ("service_tier", "\"flex\"")]);
     ours.ok_or_else(|| no_response(job.id))
 }

@@ -18,10 +18,10 @@ use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, Event, Transition, Usage};
 use offpeak_core::ports::{
-    Intake as _, Jobs as _, KeyRecord, Keys as _, MessageBody, Objects as _, Ports, Settings, Share, Written,
+    Intake as _, Jobs as _, KeyRecord, Keys as _, MessageBody, Objects as _, Ports, Settings, Share, Telling, Written,
 };
 use offpeak_testkit::chaos::{Gate, Lost, behind};
-use offpeak_testkit::fakes::{Fakes, TokioClock};
+use offpeak_testkit::fakes::{Carrier, Fakes, TokioClock};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -39,6 +39,8 @@ pub(crate) struct Door {
     pub(crate) ports: Ports,
     app: Router,
     calls: Calls,
+    /// What webhooks were sent.
+    pub(crate) carrier: Carrier,
 }
 
 /// How often each port was called.
@@ -116,7 +118,11 @@ impl Door {
         let fakes = Fakes::new(&TokioClock::default(), 1);
         let fakes = Fakes { credentials: fakes.credentials.clone().with(&own_credential("openai"), "sk-own"), ..fakes };
         let rule = Rule::Window { window_ms: 60_000, max_jobs: None };
-        let settings = Settings { classes: BTreeMap::from([("soon".to_owned(), rule)]), ..Settings::default() };
+        let settings = Settings {
+            classes: BTreeMap::from([("soon".to_owned(), rule)]),
+            telling: Telling { webhooks: true, bus: false },
+            ..Settings::default()
+        };
         let waiters = Arc::new(Waiters::default());
         let calls = Calls::default();
         let gate: Arc<dyn Gate> = Arc::new(calls.clone());
@@ -130,15 +136,17 @@ impl Door {
             deadline_ms: None,
         };
         let routes = Routes(vec![route("a-longer-name", Some("large")), route("*", None)]);
+        let carrier = Carrier::default();
         let abilities = Abilities {
             index: Some(Arc::new(fakes.jobs.clone())),
             walk: Some(Arc::new(fakes.jobs.clone())),
             relay,
             share: sharing.then(|| Arc::new(fakes.objects.clone()) as Arc<dyn Share>),
+            deliver: Some(Arc::new(carrier.clone())),
         };
         let auth = (auth, Arc::new(fakes.keys.clone()) as Arc<_>);
         let app = router(Arc::new(Gateway::new(ports.clone(), waiters, auth, routes, rules, abilities)));
-        Self { fakes, ports, app, calls }
+        Self { fakes, ports, app, calls, carrier }
     }
 
     /// What was called since the last time, by its name, as often as it was.

@@ -150,8 +150,7 @@ async fn an_expired_file_is_gone_with_its_content() {
     let path = format!("{FILES}/{}", gone["id"].as_str().unwrap());
     assert_eq!(door.get(&path).await.status, StatusCode::NOT_FOUND);
     assert_eq!(ids(&door.get(FILES).await.ok()), [stays["id"].as_str().unwrap()]);
-    let stores = (&door.fakes.files as _, &door.fakes.uploads as _, &door.fakes.batches as _);
-    let swept = sweep_native::retire(&door.ports, stores, 1).await.unwrap();
+    let swept = sweep_native::retire(&door.ports, door.fakes.swept(), 1).await.unwrap();
     assert_eq!((swept.files, door.fakes.files.snapshot().len(), door.fakes.objects.names().len()), (1, 1, 1));
 }
 

@@ -14,3 +14,4 @@ mod stored;
 mod streams;
 mod uploads;
 mod waits;
+mod webhooks;

@@ -153,8 +153,7 @@ async fn a_cancelled_or_expired_upload_takes_nothing_more() {
     assert_eq!(door.post(&format!("{expired}/cancel"), &json!({})).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(door.fakes.objects.names().len(), 1);
     tokio::time::advance(Duration::from_hours(26)).await;
-    let stores = (&door.fakes.files as _, &door.fakes.uploads as _, &door.fakes.batches as _);
-    let swept = sweep_native::retire(&door.ports, stores, 1).await.unwrap();
+    let swept = sweep_native::retire(&door.ports, door.fakes.swept(), 1).await.unwrap();
     assert_eq!((swept.uploads, swept.objects, door.fakes.objects.names().len()), (2, 1, 0));
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::operation as rows;
+use aws_sdk_eventbridge::operation as events;
 use aws_sdk_kms::operation as keys;
 use aws_sdk_s3::operation as objects;
 use aws_sdk_sqs::operation as messages;
@@ -73,7 +74,14 @@ fn other(input: &Input) -> Option<String> {
         on(input, parameters::get_parameters_by_path::GetParametersByPathInput::path),
         on(input, keys::generate_data_key::GenerateDataKeyInput::key_id),
         on(input, keys::decrypt::DecryptInput::key_id),
+        bus(input),
     ])
+}
+
+/// All entries of a call are for one bus.
+fn bus(input: &Input) -> Option<String> {
+    let input = input.downcast_ref::<events::put_events::PutEventsInput>()?;
+    input.entries().first()?.event_bus_name().map(str::to_owned)
 }
 
 /// A policy names the folder of an object beside its bucket.

@@ -6,6 +6,7 @@
 //! ```
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,8 +63,8 @@ impl Documents {
         Ok(reply.item.map(|item| self.read(item, now_s())).transpose()?.flatten())
     }
 
-    /// Stores an item unless its id is taken.
-    pub(crate) async fn insert(&self, item: Item) -> Result<(), Fault> {
+    /// Stores an item unless its id is taken; says whether it did.
+    pub(crate) async fn insert(&self, item: Item) -> Result<bool, Fault> {
         let request = self
             .client
             .put_item()
@@ -73,7 +74,7 @@ impl Documents {
             .expression_attribute_names("#id", ID)
             .expression_attribute_names("#ttl", EXPIRY)
             .expression_attribute_values(":now", number(now_s()));
-        put(request).await.map(drop)
+        Ok(matches!(put(request).await?, Outcome::Written))
     }
 
     /// Replaces an item of that version; says whether it did.
@@ -93,24 +94,40 @@ impl Documents {
 
     /// The ids of the index `open`, in its order. It may lag behind the rows by a second or so.
     pub(crate) async fn open(&self) -> Result<Vec<[u8; 16]>, Fault> {
+        self.open_until(None, usize::MAX).await
+    }
+
+    /// The first `limit` of them; only up to that value of the attribute that the index is ordered by, if one is given.
+    pub(crate) async fn open_until(
+        &self,
+        last: Option<(&str, AttributeValue)>,
+        limit: usize,
+    ) -> Result<Vec<[u8; 16]>, Fault> {
         let mut ids = Vec::new();
         let mut after = None;
         loop {
-            let request = self
+            let mut request = self
                 .client
                 .query()
                 .table_name(&self.table)
                 .index_name(OPEN)
-                .key_condition_expression("#open = :owed")
                 .expression_attribute_names("#open", OPEN)
                 .expression_attribute_values(":owed", text(OWED))
                 .set_exclusive_start_key(after);
+            request = match &last {
+                None => request.key_condition_expression("#open = :owed"),
+                Some((order, last)) => request
+                    .key_condition_expression("#open = :owed AND #order <= :last")
+                    .expression_attribute_names("#order", *order)
+                    .expression_attribute_values(":last", last.clone())
+                    .limit(i32::try_from(limit - ids.len()).unwrap_or(i32::MAX)),
+            };
             let reply = request.send().await.map_err(|error| Fault::call("Query", &error))?;
             for item in reply.items.unwrap_or_default() {
                 ids.push(Row::new(self.what, item).bytes(ID)?);
             }
             after = reply.last_evaluated_key;
-            if after.is_none() {
+            if after.is_none() || ids.len() >= limit {
                 return Ok(ids);
             }
         }

@@ -4,6 +4,7 @@
 //! id B   tenant S   born B (created, id: the index's key, where there is one)   ttl N (s)
 //! c d N  created, deadline, ms              m S     the model as the caller names it
 //! h B|S  SHA-256 of the body                k g     keyed BOOL, tag S
+//! hk B hu S  whom it names to be told: receiver, the URL if another than the receiver's
 //! lc lp le lm lq S  the lane: credential, provider, endpoint, model (where it is not m), class
 //! s S    state    a N  attempt    u B  submission, while packed    w BOOL  a cancel was wished
 //! n nc nl nr N    twin, twins, lower bound, resends
@@ -22,6 +23,8 @@ pub(super) const MODEL: &str = "m";
 pub(super) const BODY_HASH: &str = "h";
 pub(super) const KEYED: &str = "k";
 pub(super) const TAG: &str = "g";
+pub(super) const RECEIVER: &str = "hk";
+pub(super) const RECEIVER_URL: &str = "hu";
 pub(super) const LANE_CREDENTIAL: &str = "lc";
 pub(super) const LANE_PROVIDER: &str = "lp";
 pub(super) const LANE_ENDPOINT: &str = "le";

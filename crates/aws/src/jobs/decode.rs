@@ -2,9 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use offpeak_core::endpoint::Endpoint;
-use offpeak_core::ids::{CredentialId, JobId, ObjectName, RequestId, SubmissionId, TenantId};
+use offpeak_core::ids::{CredentialId, JobId, ObjectName, ReceiverId, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, BodyAt, Failure, Handed, Job, Joins, Request, State, StateKind, Usage};
 use offpeak_core::lane::Lane;
+use offpeak_core::notice::Webhook;
 
 use super::attributes as at;
 use crate::dynamo::{Item, Row, is_live};
@@ -42,6 +43,7 @@ fn job(item: Item) -> Result<Job, Fault> {
             body_sha256: hash.ok_or_else(|| row.garbled(at::BODY_HASH))?,
             keyed: row.flag(at::KEYED)?,
             tag: if row.has(at::TAG) { Some(row.text(at::TAG)?) } else { None },
+            webhook: webhook(&mut row)?,
         },
         state: state(&mut row)?,
         attempt: row.number(at::ATTEMPT)?,
@@ -60,6 +62,14 @@ fn body_hash(value: &AttributeValue) -> Option<String> {
         Ok(hash) => Some(hex::encode(hash.as_ref())),
         Err(other) => other.as_s().ok().cloned(),
     }
+}
+
+fn webhook(row: &mut Row) -> Result<Option<Webhook>, Fault> {
+    if !row.has(at::RECEIVER) {
+        return Ok(None);
+    }
+    let url = if row.has(at::RECEIVER_URL) { Some(row.text(at::RECEIVER_URL)?) } else { None };
+    Ok(Some(Webhook { receiver: ReceiverId(row.bytes(at::RECEIVER)?), url }))
 }
 
 fn lane(row: &mut Row, model: &str) -> Result<Lane, Fault> {

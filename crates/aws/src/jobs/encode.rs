@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use offpeak_core::ids::JobId;
 use offpeak_core::job::{BodyAt, Handed, Job, Joins, Request, State};
 use offpeak_core::lane::Lane;
+use offpeak_core::notice::Webhook;
 
 use super::attributes as at;
 use crate::dynamo::{EXPIRY, Item, born, bytes, ceil_s, flag, number, text};
@@ -71,6 +72,10 @@ fn request(pairs: &mut Vec<Pair>, request: &Request) {
     }
     if let Some(tag) = &request.tag {
         pairs.push((at::TAG, text(tag)));
+    }
+    if let Some(Webhook { receiver, url }) = &request.webhook {
+        pairs.push((at::RECEIVER, bytes(&receiver.0)));
+        pairs.extend(url.as_ref().map(|url| (at::RECEIVER_URL, text(url))));
     }
 }
 

@@ -29,8 +29,13 @@ fn large_job(names: &Namespace) -> Job {
     let digest = body_sha256(b"a credential");
     let mut job = names.rich_job();
     job.tenant = TenantId(digest.clone());
-    job.request =
-        Request { model: "m".repeat(100), body_sha256: body_sha256(b"a body"), keyed: true, tag: Some("t".repeat(64)) };
+    job.request = Request {
+        model: "m".repeat(100),
+        body_sha256: body_sha256(b"a body"),
+        keyed: true,
+        tag: Some("t".repeat(64)),
+        webhook: None,
+    };
     job.lane.credential = CredentialId(digest);
     job.lane.provider = "p".repeat(32);
     job.lane.model = "u".repeat(100);

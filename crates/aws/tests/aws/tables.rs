@@ -56,6 +56,14 @@ async fn batches() -> (Arc<dyn ports::Batches>, ()) {
     (store(RETENTION_MS).await.0.batches(), ())
 }
 
+async fn receivers() -> (Arc<dyn ports::Receivers>, ()) {
+    (store(RETENTION_MS).await.0.receivers(), ())
+}
+
+async fn notices() -> (Arc<dyn ports::Notices>, ()) {
+    (store(RETENTION_MS).await.0.notices(), ())
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, ()) {
     (store(RETENTION_MS).await.0.classes(), ())
 }
@@ -98,6 +106,14 @@ mod of_uploads {
 
 mod of_batches {
     offpeak_testkit::batches_conformance!(super::batches);
+}
+
+mod of_receivers {
+    offpeak_testkit::receivers_conformance!(super::receivers);
+}
+
+mod of_notices {
+    offpeak_testkit::notices_conformance!(super::notices);
 }
 
 mod of_classes {

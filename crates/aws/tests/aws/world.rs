@@ -90,6 +90,8 @@ async fn make(clients: &Clients) -> Resources {
             files: names.name("files"),
             uploads: names.name("uploads"),
             batches: names.name("batches"),
+            receivers: names.name("receivers"),
+            notices: names.name("notices"),
             classes: names.name("classes"),
             keys: names.name("keys"),
             usage: names.name("usage"),
@@ -100,16 +102,19 @@ async fn make(clients: &Clients) -> Resources {
         parameters: format!("/offpeak/{}/", names.name("stack")),
         sealing_key: key.key_metadata.map(|key| key.key_id),
         job_index: true,
+        event_bus: None,
     };
     let tables = &resources.tables;
     let by_tenant = || ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::KeysOnly);
-    let whole = ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::All);
+    let whole = || ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::All);
     let open = |order| ("open", [("open", S), (order, B)], ProjectionType::KeysOnly);
     table(clients, &tables.jobs, &[("id", B)], &[by_tenant()]).await;
     table(clients, &tables.submissions, &[("id", B)], &[open("id")]).await;
-    table(clients, &tables.files, &[("id", B)], &[whole]).await;
+    table(clients, &tables.files, &[("id", B)], &[whole()]).await;
     table(clients, &tables.uploads, &[("id", B)], &[]).await;
     table(clients, &tables.batches, &[("id", B)], &[by_tenant(), open("born")]).await;
+    table(clients, &tables.receivers, &[("id", B)], &[]).await;
+    table(clients, &tables.notices, &[("id", B)], &[whole(), open("due")]).await;
     table(clients, &tables.classes, &[("class", S)], &[]).await;
     table(clients, &tables.keys, &[("kind", S), ("hash", B)], &[]).await;
     table(clients, &tables.usage, &[("submission", B), ("tenant", S)], &[]).await;

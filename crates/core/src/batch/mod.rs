@@ -29,6 +29,7 @@ pub use step::{Step, step};
 
 use crate::endpoint::Endpoint;
 use crate::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
+use crate::notice::Webhook;
 use crate::submission::LineCounts;
 
 /// Parts of a batch when it has been split. More are refused: with each part run three times, the row stays below the
@@ -95,6 +96,9 @@ pub struct Asked {
     pub credential: Option<CredentialId>,
     /// How its input is taken.
     pub rule: InputRule,
+    /// Who is told of its end, beside those who are told of every batch's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
 }
 
 /// How a batch's input is taken.

@@ -9,6 +9,7 @@ use crate::faults::{Fault, planted};
 use crate::ids::{JobId, RequestId, TenantId};
 use crate::job::{Handed, Job, Joins, Mark, Request, State, identity};
 use crate::lane::Lane;
+use crate::notice::Webhook;
 use crate::ports::{Created, Message, MessageBody, Ports, StoreError};
 use crate::submission::Size;
 
@@ -33,6 +34,8 @@ pub struct Asked {
     pub key: Option<String>,
     /// The caller's tag.
     pub tag: Option<String>,
+    /// Who is told of its end, beside those who are told of every job's.
+    pub webhook: Option<Webhook>,
     /// Who has the answer from the beginning, where the job's id is given in its place.
     pub handed: Option<Handed>,
 }
@@ -179,6 +182,7 @@ fn row(ports: &Ports, asked: &Asked, id: JobId, n: u32) -> Job {
             body_sha256: asked.body_sha256.clone(),
             keyed: asked.key.is_some(),
             tag: asked.tag.clone(),
+            webhook: asked.webhook.clone(),
         },
         lane: asked.lane.clone(),
         state: State::Queued,

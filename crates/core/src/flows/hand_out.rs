@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::accept::Call;
+use super::notices::{Audience, Ended};
 use super::unclear;
 use crate::faults::{Fault, planted};
 use crate::ids::JobId;
@@ -58,6 +59,7 @@ pub(super) async fn met(ports: &Ports, mut job: Job) -> Result<Option<Job>, Stor
         && now_ms > job.deadline_ms
         && let Ok(expire) = Transition::new(job.id, job.as_is(), Event::Expire, now_ms)
     {
+        Audience::new(ports).promise(&[Ended::of(&job, &expire)]).await?;
         match ports.jobs.apply(vec![expire.clone()]).await?.pop() {
             Some(Written::Yes) => expire.apply(&mut job),
             Some(Written::Conflict(Some(now))) => job = *now,

@@ -18,6 +18,7 @@ pub mod hand_out;
 mod join;
 pub mod keys;
 mod lines;
+pub mod notices;
 pub mod pack;
 mod pack_claim;
 mod pack_filling;

@@ -7,13 +7,14 @@ use std::vec::IntoIter;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Manifests;
+use super::notices::{Audience, Ended};
 use super::pack::{failure, recall};
 use super::pack_filling::Filling;
 use super::pack_resolve::Candidate;
 use super::pack_source::slices;
 use crate::faults::{Fault, planted};
 use crate::ids::{RequestId, SubmissionId};
-use crate::job::Event;
+use crate::job::{Event, Transition};
 use crate::lane::Lane;
 use crate::ports::{Ports, Receipt, Received, StoreError, Written};
 use crate::submission::{Limits, Size};
@@ -185,6 +186,7 @@ impl<'a> Packing<'a> {
         if transitions.is_empty() {
             return Ok(());
         }
+        promise(self.ports, &claims, &transitions).await?;
         let written = self.ports.jobs.apply(transitions).await?;
         let mut ended = Vec::new();
         let mut unclear = Vec::new();
@@ -230,6 +232,18 @@ impl<'a> Packing<'a> {
         self.lanes.insert(lane.clone(), filling);
         Ok(())
     }
+}
+
+/// Owes what is to be told of those that end here.
+async fn promise(ports: &Ports, claims: &[Candidate], transitions: &[Transition]) -> Result<(), StoreError> {
+    let ended = claims.iter().zip(transitions).filter(|(_, transition)| transition.state.is_final());
+    let ended: Vec<Ended<'_>> = ended
+        .map(|(candidate, end)| {
+            let message = &candidate.received.message;
+            Ended { tenant: &message.tenant, endpoint: message.lane.endpoint, end, body: None, row: None }
+        })
+        .collect();
+    if ended.is_empty() { Ok(()) } else { Audience::new(ports).promise(&ended).await }
 }
 
 /// Decides the ends that a message alone decides, and brings the bodies of the others.

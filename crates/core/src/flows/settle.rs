@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::advance::Advancing;
 use super::lines::Lines;
+use super::notices::{Audience, Ended};
 use super::pack::recall;
 use super::unclear;
 use super::verdict::Finding;
@@ -42,6 +43,7 @@ struct Settling<'a> {
     ran: bool,
     /// Whether every write so far is known to have been made or refused.
     is_clear: bool,
+    audience: Audience<'a>,
 }
 
 /// Gives every job of the manifest its outcome, sends the messages of those that run again, and records usage.
@@ -61,6 +63,7 @@ pub(super) async fn settle(
         usage: BTreeMap::new(),
         ran: results.is_some(),
         is_clear: true,
+        audience: Audience::new(advancing.ports),
     };
     let mut seen = vec![false; manifest.len()];
     if let Some((name, stream)) = results {
@@ -169,6 +172,7 @@ impl Settling<'_> {
         if transitions.is_empty() {
             return Ok(());
         }
+        self.promise(&written_for, &transitions).await?;
         let written = ports.jobs.apply(transitions.clone()).await?;
         let mut finished = Vec::new();
         let mut messages = Vec::new();
@@ -189,6 +193,17 @@ impl Settling<'_> {
         }
         ports.wake.finished(finished);
         self.send(messages).await
+    }
+
+    /// Owes what is to be told of the jobs that these writes end.
+    async fn promise(&mut self, found: &[Found], transitions: &[Transition]) -> Result<(), StoreError> {
+        let endpoint = self.advancing.row.lane.endpoint;
+        let mut ended = Vec::new();
+        for (one, end) in found.iter().zip(transitions).filter(|(_, end)| end.state.is_final()) {
+            let Some(tenant) = self.manifest.tenants().get(one.entry.tenant as usize) else { continue };
+            ended.push(Ended { tenant, endpoint, end, body: one.body.as_ref(), row: None });
+        }
+        self.audience.promise(&ended).await
     }
 
     /// The rows of those whose event depends on their deadline, attempts or wish.

@@ -1,13 +1,15 @@
-//! Sweep what callers stored: expired files, uploads that were given up, batches that ended long ago.
+//! Sweep what callers stored: expired files, uploads that were given up, batches that ended and notices decided long ago.
 //!
 //! For stores that do not delete by themselves. Content goes before the row that names it; what a crash left without a
 //! row goes by its age.
+
+use std::fmt;
 
 use super::files::remove;
 use super::sweep::retire_objects;
 use super::uploads;
 use crate::file::{BATCH_EXPIRY_MS, object_name};
-use crate::ports::{BatchSweep, FileSweep, Ports, StoreError, UploadSweep};
+use crate::ports::{BatchSweep, FileSweep, NoticeSweep, Ports, StoreError, UploadSweep};
 
 /// Rows looked at in one call.
 const ROWS: usize = 1_000;
@@ -23,8 +25,29 @@ pub struct Swept {
     pub uploads: usize,
     /// Rows of batches.
     pub batches: usize,
+    /// Rows of notices.
+    pub notices: usize,
     /// Contents without a row, and parts of uploads.
     pub objects: usize,
+}
+
+/// The rows that are swept.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// Of files.
+    pub files: &'a dyn FileSweep,
+    /// Of uploads.
+    pub uploads: &'a dyn UploadSweep,
+    /// Of batches.
+    pub batches: &'a dyn BatchSweep,
+    /// Of notices.
+    pub notices: &'a dyn NoticeSweep,
+}
+
+impl fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").finish_non_exhaustive()
+    }
 }
 
 /// Deletes the files that have expired.
@@ -46,15 +69,12 @@ pub async fn expire_files(ports: &Ports, files: &dyn FileSweep) -> Result<usize,
     }
 }
 
-/// Deletes what has expired, and the batches that ended more than `retention_ms` ago.
+/// Deletes what has expired, and the batches and notices that ended more than `retention_ms` ago.
 ///
 /// # Errors
 /// [`StoreError`]: repeat at the next sweep.
-pub async fn retire(
-    ports: &Ports,
-    (files, uploads, batches): (&dyn FileSweep, &dyn UploadSweep, &dyn BatchSweep),
-    retention_ms: u64,
-) -> Result<Swept, StoreError> {
+pub async fn retire(ports: &Ports, rows: Rows<'_>, retention_ms: u64) -> Result<Swept, StoreError> {
+    let Rows { files, uploads, batches, notices } = rows;
     let now_ms = ports.clock.now_ms();
     let mut swept = Swept { files: expire_files(ports, files).await?, ..Swept::default() };
     loop {
@@ -67,6 +87,13 @@ pub async fn retire(
     loop {
         let gone = batches.retire(now_ms.saturating_sub(retention_ms), ROWS).await?;
         swept.batches += gone;
+        if gone < ROWS {
+            break;
+        }
+    }
+    loop {
+        let gone = notices.retire(now_ms.saturating_sub(retention_ms), ROWS).await?;
+        swept.notices += gone;
         if gone < ROWS {
             break;
         }

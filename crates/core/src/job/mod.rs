@@ -11,6 +11,7 @@ pub use transition::{Mark, Transition, When};
 
 use crate::ids::{JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use crate::lane::Lane;
+use crate::notice::Webhook;
 
 /// The row of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct Request {
     /// The caller's tag for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Who is told of its end, beside those who are told of every job's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
 }
 
 /// How identical unkeyed requests find their job, and who took the answer (DESIGN rules 11 and 13).

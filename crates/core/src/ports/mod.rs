@@ -9,11 +9,15 @@ mod batches;
 mod classes;
 mod clock;
 mod credentials;
+mod deliver;
+mod events;
 mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod notices;
 mod objects;
+mod receivers;
 mod share;
 mod submissions;
 mod uploads;
@@ -31,11 +35,15 @@ pub use batches::{BatchPage, BatchSweep, BatchWalk, Batches};
 pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;
+pub use deliver::{Deliver, Delivered, Delivery, Forbidden, NotAdmitted, Silence};
+pub use events::Events;
 pub use files::{FilePage, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};
+pub use notices::{NoticePage, NoticeSweep, Notices};
 pub use objects::{ByteStream, ObjectWriter, Objects};
+pub use receivers::Receivers;
 pub use share::Share;
 pub use submissions::{SubmissionSweep, SubmissionWalk, Submissions};
 pub use uploads::{UploadSweep, Uploads};
@@ -86,6 +94,10 @@ pub struct Ports {
     pub credentials: Arc<dyn Credentials>,
     /// The usage rows.
     pub usage: Arc<dyn Usage>,
+    /// The rows of tenants' receivers of webhooks.
+    pub receivers: Arc<dyn Receivers>,
+    /// The outbox.
+    pub notices: Arc<dyn Notices>,
     /// Who holds a call open and wants to hear of its end.
     pub wake: Arc<dyn Wake>,
     /// Time.
@@ -107,6 +119,17 @@ pub struct Settings {
     pub classes: BTreeMap<String, Rule>,
     /// Where each model's lines go.
     pub routes: Routes,
+    /// Who is told of what ends.
+    pub telling: Telling,
+}
+
+/// Who is told of what ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Telling {
+    /// Tenants' receivers.
+    pub webhooks: bool,
+    /// The operator's event bus.
+    pub bus: bool,
 }
 
 impl Settings {

@@ -9,6 +9,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use super::read::find;
 use super::update::{Ending, Place, SPARE};
+use crate::document;
 use crate::error::Fault;
 use crate::writer::Session;
 use offpeak_core::hex;
@@ -19,9 +20,9 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
      state, open, attempt, submission, finished_ms, cancel_wished, twin, twins, low, resends, \
      handed_to, handed_retry, handed_ms, body_object, body_offset, body_length, \
      answer_status, answer_object, answer_offset, answer_length, input_tokens, output_tokens, \
-     failure_code, failure_message, spare) \
+     failure_code, failure_message, webhook, spare) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, \
-     ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, zeroblob({SPARE})) ON CONFLICT (id) DO NOTHING"
+     ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, zeroblob({SPARE})) ON CONFLICT (id) DO NOTHING"
     )
 });
 
@@ -43,6 +44,7 @@ fn insert(session: &mut Session, job: &Job) -> Result<bool, Fault> {
     let ending = Ending::of(connection, dictionary, &job.state)?;
     let submission = job.submission().map(|submission| submission.0);
     let handed = job.joins.handed;
+    let webhook = job.request.webhook.as_ref().map(document::write).transpose()?;
     let rows = connection.prepare_cached(&INSERT)?.execute(params![
         job.id.0,
         tenant,
@@ -77,6 +79,7 @@ fn insert(session: &mut Session, job: &Job) -> Result<bool, Fault> {
         ending.output_tokens,
         ending.code,
         ending.message,
+        webhook,
     ])?;
     Ok(rows == 1)
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use offpeak_core::ids::{JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, BodyAt, Failure, Handed, Job, Joins, Request, State, StateKind, Usage};
+use offpeak_core::notice::Webhook;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -17,7 +18,7 @@ pub(super) const COLUMNS: &str = "seq, id, tenant, lane, model, created_ms, dead
      state, attempt, submission, finished_ms, cancel_wished, twin, twins, low, resends, \
      handed_to, handed_retry, handed_ms, body_object, body_offset, body_length, \
      answer_status, answer_object, answer_offset, answer_length, input_tokens, output_tokens, \
-     failure_code, failure_message";
+     failure_code, failure_message, webhook";
 
 static FIND: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"));
 
@@ -55,6 +56,7 @@ pub(super) fn job(connection: &Connection, words: &mut Words, row: &Row<'_>) -> 
             body_sha256: body_hash(row.get_ref(7)?)?,
             keyed: row.get(8)?,
             tag: row.get(9)?,
+            webhook: webhook(row)?,
         },
         created_ms: row.get(5)?,
         deadline_ms: row.get(6)?,
@@ -89,6 +91,11 @@ fn state(connection: &Connection, words: &mut Words, row: &Row<'_>) -> Result<St
         StateKind::Cancelled => Ok(State::Cancelled),
         StateKind::Expired => Ok(State::Expired),
     }
+}
+
+fn webhook(row: &Row<'_>) -> Result<Option<Webhook>, Fault> {
+    let Some(doc) = row.get_ref(33)?.as_str_or_null().map_err(rusqlite::Error::from)? else { return Ok(None) };
+    serde_json::from_str(doc).map(Some).map_err(|_| Fault::Garbled("a job's webhook is unknown to this version"))
 }
 
 fn handed(row: &Row<'_>) -> Result<Option<Handed>, Fault> {

@@ -81,6 +81,21 @@ async fn batch_sweep() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchSweep>, 
     (guard.0.batches(), guard.0.batches(), guard)
 }
 
+async fn receivers() -> (Arc<dyn ports::Receivers>, Guard) {
+    let guard = fresh();
+    (guard.0.receivers(), guard)
+}
+
+async fn notices() -> (Arc<dyn ports::Notices>, Guard) {
+    let guard = fresh();
+    (guard.0.notices(), guard)
+}
+
+async fn notice_sweep() -> (Arc<dyn ports::Notices>, Arc<dyn ports::NoticeSweep>, Guard) {
+    let guard = fresh();
+    (guard.0.notices(), guard.0.notices(), guard)
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, Guard) {
     let guard = fresh();
     (guard.0.classes(), guard)
@@ -161,6 +176,18 @@ mod of_batches {
 
 mod of_batch_sweep {
     offpeak_testkit::batch_sweep_conformance!(super::batch_sweep);
+}
+
+mod of_receivers {
+    offpeak_testkit::receivers_conformance!(super::receivers);
+}
+
+mod of_notices {
+    offpeak_testkit::notices_conformance!(super::notices);
+}
+
+mod of_notice_sweep {
+    offpeak_testkit::notice_sweep_conformance!(super::notice_sweep);
 }
 
 mod of_classes {

@@ -68,7 +68,13 @@ pub(crate) fn job(n: u32) -> Job {
     Job {
         id: id(n),
         tenant: TenantId::from("acme"),
-        request: Request { model: "small".to_owned(), body_sha256: "no hash".to_owned(), keyed: false, tag: None },
+        request: Request {
+            model: "small".to_owned(),
+            body_sha256: "no hash".to_owned(),
+            keyed: false,
+            tag: None,
+            webhook: None,
+        },
         lane: lane("soon"),
         state: State::Queued,
         attempt: 0,

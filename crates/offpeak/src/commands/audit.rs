@@ -71,6 +71,8 @@ fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
         files: store.files(),
         uploads: store.uploads(),
         batches: store.batches(),
+        receivers: store.receivers(),
+        notices: store.notices(),
         classes: store.classes(),
         intake: Arc::<Snapshot>::clone(&snapshot),
         objects: store.objects(),

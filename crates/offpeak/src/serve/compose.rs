@@ -7,7 +7,7 @@ use anyhow::Context;
 use offpeak_api::{Abilities, Gateway, Waiters};
 use offpeak_config::{Config, Stores};
 use offpeak_core::flows::sweep;
-use offpeak_core::ports::{Clock, Ports, Wake};
+use offpeak_core::ports::{Clock, Deliver, Ports, Wake};
 use offpeak_embedded::{Options, Store, SystemClock, SystemRandom};
 
 /// Everything that runs.
@@ -16,6 +16,7 @@ pub(super) struct Composed {
     pub(super) store: Store,
     pub(super) gateway: Gateway,
     pub(super) waiters: Arc<Waiters>,
+    pub(super) deliver: Option<Arc<dyn Deliver>>,
 }
 
 pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
@@ -29,10 +30,16 @@ pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
     let ports = config.ports(stores(&store), wake)?;
     // The directory's lock is held, so whoever filled a submission before is gone.
     sweep::take_over(&ports).await.context("taking over from the process before")?;
-    let abilities =
-        Abilities { index: Some(store.jobs()), walk: Some(store.jobs()), relay: Some(config.relay()?), share: None };
+    let deliver = config.deliver()?;
+    let abilities = Abilities {
+        index: Some(store.jobs()),
+        walk: Some(store.jobs()),
+        relay: Some(config.relay()?),
+        share: None,
+        deliver: deliver.clone(),
+    };
     let gateway = config.gateway(ports.clone(), Arc::clone(&waiters), store.keys(), abilities);
-    Ok(Composed { ports, store, gateway, waiters })
+    Ok(Composed { ports, store, gateway, waiters, deliver })
 }
 
 fn stores(store: &Store) -> Stores {
@@ -42,6 +49,8 @@ fn stores(store: &Store) -> Stores {
         files: store.files(),
         uploads: store.uploads(),
         batches: store.batches(),
+        receivers: store.receivers(),
+        notices: store.notices(),
         classes: store.classes(),
         intake: store.intake(),
         objects: store.objects(),

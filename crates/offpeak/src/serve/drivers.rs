@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use offpeak_config::Config;
 use offpeak_core::flows::batches;
+use offpeak_core::flows::notices::{self, Delivering};
 use offpeak_core::flows::pack;
 use offpeak_core::flows::sweep::{self, Retired};
 use offpeak_core::flows::sweep_native::{self, Swept};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{Ports, StoreError};
-use offpeak_embedded::{Batches, Files, Jobs, Store, Submissions, Uploads};
+use offpeak_embedded::{Batches, Files, Jobs, Notices, Store, Submissions, Uploads};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -54,6 +55,8 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
     }
     drivers.spawn(batcher(composed.ports.clone(), sealed, stopped.clone()));
     drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
+    let ways = Delivering { webhooks: composed.deliver.clone(), bus: None };
+    drivers.spawn(notifier(composed.ports.clone(), ways, stopped.clone()));
     let rows = Rows::of(&composed.store);
     drivers.spawn(sweeper(composed.ports.clone(), rows, config.retention_ms(), stopped.clone()));
     Drivers(drivers)
@@ -112,6 +115,18 @@ async fn batcher(ports: Ports, news: mpsc::UnboundedSender<SubmissionId>, mut st
     }
 }
 
+/// Sends what is owed to tenants' receivers.
+async fn notifier(ports: Ports, ways: Delivering, mut stopped: watch::Receiver<bool>) {
+    let tick = Duration::from_millis(ports.settings.timing.tick_ms.max(5));
+    while nap(tick, &mut stopped).await {
+        // An attempt that is cut off is made again when its lease is over.
+        if let Err(error) = notices::deliver_all(&ports, &ways, now_ms(&ports) + DRAIN_MS).await {
+            tracing::error!(%error, "owed notices could not be listed");
+            nap(Duration::from_millis(AGAIN_MS), &mut stopped).await;
+        }
+    }
+}
+
 /// What is swept.
 struct Rows {
     jobs: Arc<Jobs>,
@@ -119,6 +134,7 @@ struct Rows {
     files: Arc<Files>,
     uploads: Arc<Uploads>,
     batches: Arc<Batches>,
+    notices: Arc<Notices>,
 }
 
 impl Rows {
@@ -129,6 +145,7 @@ impl Rows {
             files: store.files(),
             uploads: store.uploads(),
             batches: store.batches(),
+            notices: store.notices(),
         }
     }
 
@@ -137,7 +154,9 @@ impl Rows {
     }
 
     async fn retire_native(&self, ports: &Ports, retention_ms: u64) -> Result<Swept, StoreError> {
-        let rows = (self.files.as_ref() as _, self.uploads.as_ref() as _, self.batches.as_ref() as _);
+        let Self { files, uploads, batches, notices, .. } = self;
+        let (files, uploads) = (files.as_ref(), uploads.as_ref());
+        let rows = sweep_native::Rows { files, uploads, batches: batches.as_ref(), notices: notices.as_ref() };
         sweep_native::retire(ports, rows, retention_ms).await
     }
 }

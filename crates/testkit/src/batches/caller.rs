@@ -15,8 +15,8 @@ use offpeak_core::ports::Ports;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
-use super::input;
 use super::plan::BatchPlan;
+use super::{input, receivers};
 use crate::crash::switch::Switch;
 use crate::crash::weather::Weather;
 
@@ -92,6 +92,7 @@ impl Caller {
                 output_expires_after_ms: None,
                 credential: None,
                 rule: InputRule::Split,
+                webhook: receivers::webhook(self.plan.tenant),
             },
             window_ms: self.plan.window_ms,
             key: Some(self.number.to_string()),

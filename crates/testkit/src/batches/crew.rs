@@ -1,10 +1,11 @@
-//! Those who work without being asked: drivers of batches, and pollers of their submissions.
+//! Those who work without being asked: drivers of batches, pollers of their submissions, and notifiers of their ends.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use offpeak_core::flows::advance::{Advanced, advance};
 use offpeak_core::flows::batches::drive_all;
+use offpeak_core::flows::notices::{Delivering, deliver_all};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::Ports;
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ use crate::crash::weather::Weather;
 pub(super) enum Duty {
     Drive,
     Poll,
+    Notify,
 }
 
 /// One of them.
@@ -25,6 +27,7 @@ pub(super) struct Worker {
     pub(super) switch: Switch,
     pub(super) weather: Weather,
     pub(super) duty: Duty,
+    pub(super) ways: Delivering,
 }
 
 /// When to look at which submission again: lost when its poller dies.
@@ -54,10 +57,14 @@ impl Worker {
 
     /// One tick. Whatever fails is done again at a later one.
     async fn tick(&self, memory: &Memory) {
-        if self.duty == Duty::Drive {
-            drop(drive_all(&self.ports, u64::MAX).await);
-            return;
+        match self.duty {
+            Duty::Drive => drop(drive_all(&self.ports, u64::MAX).await),
+            Duty::Notify => drop(deliver_all(&self.ports, &self.ways, u64::MAX).await),
+            Duty::Poll => self.poll(memory).await,
         }
+    }
+
+    async fn poll(&self, memory: &Memory) {
         for id in self.ports.submissions.open().await.unwrap_or_default() {
             let due_ms = memory.lock().get(&id).copied().unwrap_or(0);
             if self.ports.clock.now_ms() < due_ms {

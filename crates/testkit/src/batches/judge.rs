@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::plan::BatchPlan;
 use super::world::World;
-use super::{Counts, Outcome, input, judge_money};
+use super::{Counts, Outcome, input, judge_money, judge_notices};
 use crate::crash::plan::SKEW_MS;
 
 /// Everything the judge looks at, after a run.
@@ -52,6 +52,7 @@ pub(super) async fn judge(world: &World, ended: bool) -> Outcome {
         every_line_is_spoken_for_once(&mut case, number, &plan, &batch);
     }
     judge_money::judge(&mut case);
+    judge_notices::judge(&mut case);
     the_audit_agrees(&mut case).await;
     Outcome { counts: counts(&case), failures: case.failures, trace: world.watch.trace.lines() }
 }
@@ -81,6 +82,7 @@ fn counts(case: &Case<'_>) -> Counts {
         lines: case.batches.values().map(|batch| batch.lines).sum(),
         parts: parts().count() as u64,
         reruns: parts().filter_map(|part| part.collected()).map(|collected| collected.rerun).sum(),
+        told: case.world.receivers.told.lock().len() as u64,
         kills: pages.kills,
         lost_replies: pages.lost_replies,
     }

@@ -4,11 +4,12 @@
 //! ```text
 //! callers ─► a file, a batch, perhaps a cancel ─┐
 //!            drivers ────────────────────────────┼──► chaos ──► judge's record ──► fakes
-//!            pollers ────────────────────────────┘       └────► scripted provider (its ledger: what was paid)
+//!            pollers ────────────────────────────┤       ├────► scripted provider (its ledger: what was paid)
+//!            notifiers ──────────────────────────┘       └────► receivers (what they were told)
 //! ```
 //! It lives by the weather of the crash world, and a seed decides everything. When the weather has cleared and every
 //! batch has ended, the judge compares what each caller put in with what it got out: every line once, each with its own
-//! answer or a reason, and nothing paid for twice.
+//! answer or a reason, nothing paid for twice, and each end told to whoever wants to hear of it.
 
 mod caller;
 mod crew;
@@ -16,7 +17,9 @@ mod cut;
 mod input;
 mod judge;
 mod judge_money;
+mod judge_notices;
 mod plan;
+mod receivers;
 mod world;
 
 use std::fmt;
@@ -27,8 +30,14 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 4] =
-    [Fault::PlacedBeforeSplit, Fault::UnchosenPlaced, Fault::RerunUnchosen, Fault::RerunsMergedTwice];
+pub const FAULTS: [Fault; 6] = [
+    Fault::PlacedBeforeSplit,
+    Fault::UnchosenPlaced,
+    Fault::RerunUnchosen,
+    Fault::RerunsMergedTwice,
+    Fault::EndUntold,
+    Fault::ToldBeforeItHolds,
+];
 
 /// What happened how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +62,8 @@ pub struct Counts {
     pub reruns: u64,
     /// Actors that died.
     pub kills: u64,
+    /// Messages to receivers.
+    pub told: u64,
     /// Replies that were lost.
     pub lost_replies: u64,
 }
@@ -68,6 +79,7 @@ impl AddAssign for Counts {
         self.lines += other.lines;
         self.parts += other.parts;
         self.reruns += other.reruns;
+        self.told += other.told;
         self.kills += other.kills;
         self.lost_replies += other.lost_replies;
     }
@@ -78,7 +90,7 @@ impl fmt::Display for Counts {
         write!(f, "{} seeds, {} batches ({} completed, ", self.seeds, self.batches, self.completed)?;
         write!(f, "{} failed, {} expired, {} cancelled), ", self.failed, self.expired, self.cancelled)?;
         write!(f, "{} lines, {} parts, {} reruns, ", self.lines, self.parts, self.reruns)?;
-        write!(f, "{} kills, {} lost replies", self.kills, self.lost_replies)
+        write!(f, "{} told, {} kills, {} lost replies", self.told, self.kills, self.lost_replies)
     }
 }
 

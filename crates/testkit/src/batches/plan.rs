@@ -16,6 +16,7 @@ pub(super) struct Plan {
     pub(super) calm_ms: u64,
     pub(super) drivers: usize,
     pub(super) pollers: usize,
+    pub(super) notifiers: usize,
     pub(super) hazards: Hazards,
     pub(super) provider: Temper,
     pub(super) batches: Vec<BatchPlan>,
@@ -54,6 +55,7 @@ impl Plan {
             calm_ms,
             drivers: index(&random, 2) + 1,
             pollers: index(&random, 2) + 1,
+            notifiers: index(&random, 2) + 1,
             hazards: Hazards { repeated: 0, reply: 0, ..hazards(&random) },
             provider,
             batches: (0..random.between(1, 4)).map(|_| batch(&random, calm_ms)).collect(),
@@ -83,6 +85,7 @@ impl Plan {
             calm_ms: 120_000,
             drivers: 1,
             pollers: 1,
+            notifiers: 1,
             hazards: Hazards::default(),
             provider: passing,
             batches: vec![

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use offpeak_core::flows::notices::Delivering;
 use offpeak_core::ids::CredentialId;
-use offpeak_core::ports::{Backend, Ports, Settings};
+use offpeak_core::notice::State;
+use offpeak_core::ports::{self, Backend, Ports, Settings, Telling};
 use offpeak_core::route::{Pattern, Route, Routes};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -14,8 +16,9 @@ use super::caller::{Caller, Heard};
 use super::crew::{Duty, Worker};
 use super::cut::{self, Cut};
 use super::plan::Plan;
+use super::receivers::{self, Receivers};
 use super::{Outcome, judge};
-use crate::chaos::{Gate, behind};
+use crate::chaos::{Deliver, Gate, behind};
 use crate::crash::book::Book;
 use crate::crash::observe::{Batches, Submissions, Watch};
 use crate::crash::plan::SKEW_MS;
@@ -37,6 +40,7 @@ pub(super) struct World {
     pub(super) watch: Watch,
     pub(super) provider: ScriptedProvider,
     pub(super) heard: Heard,
+    pub(super) receivers: Receivers,
     weather: Weather,
     /// In place of the weather, where there is one.
     cut: Option<Cut>,
@@ -47,7 +51,7 @@ pub(super) struct World {
 impl World {
     /// Runs a seed to its end and judges it.
     pub(super) async fn run(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Outcome {
-        let world = Self::new(plan, seed, traced, cut);
+        let world = Self::new(plan, seed, traced, cut).await;
         let callers = world.begin();
         sleep(Duration::from_millis(world.plan.calm_ms)).await;
         world.watch.trace.say("world", || "the weather clears".to_owned());
@@ -58,17 +62,21 @@ impl World {
         judge::judge(&world, ended).await
     }
 
-    fn new(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Self {
+    async fn new(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Self {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, seed);
         let own = CredentialId::own("provider");
-        let fakes = Fakes { credentials: fakes.credentials.with(&own, "secret"), ..fakes };
+        let credentials = fakes.credentials.clone().with(&own, "secret");
+        let credentials = credentials.with(&CredentialId::from(receivers::SECRET), "whsec_c2VjcmV0");
+        let fakes = Fakes { credentials, ..fakes };
         let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
         let weather = Weather::new(plan.hazards, random.fork());
+        let receivers = Receivers::register(&fakes, &weather).await;
         let script = plan.provider.script(plan.limits, plan.timing.window_ms);
         let provider = ScriptedProvider::new(&clock, seed.wrapping_add(7), script);
         let watch = Watch { fakes, book: Book::default(), trace: Trace::new(&clock, traced) };
-        let settings = Settings { timing: plan.timing.clone(), routes: routes(), ..Settings::default() };
+        let telling = Telling { webhooks: true, bus: false };
+        let settings = Settings { timing: plan.timing.clone(), routes: routes(), telling, ..Settings::default() };
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
         let ports = watch.fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
         let ports = Ports {
@@ -76,11 +84,11 @@ impl World {
             batches: Arc::new(Batches(watch.clone())),
             ..ports
         };
-        Self { plan, watch, provider, heard: Heard::default(), weather, cut, ports }
+        Self { plan, watch, provider, heard: Heard::default(), receivers, weather, cut, ports }
     }
 
     /// An actor's own way to the ports, with its own clock and its own life.
-    fn way(&self, name: String) -> (Ports, Switch) {
+    fn way(&self, name: String) -> (Ports, Delivering, Switch) {
         let switch = Switch::default();
         let skew_ms = self.weather.random.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed();
         let (life, book, trace) = (switch.clone(), self.watch.book.clone(), self.watch.trace.clone());
@@ -91,22 +99,26 @@ impl World {
             Arc::new(Way { name, switch: life, weather, late, book, trace })
         };
         let ports = behind(&self.ports, &gate);
-        (Ports { clock: Arc::new(self.watch.fakes.clock.skewed(skew_ms)), ..ports }, switch)
+        let webhooks: Arc<dyn ports::Deliver> = Arc::new(Deliver::new(Arc::new(self.receivers.clone()), gate));
+        let ports = Ports { clock: Arc::new(self.watch.fakes.clock.skewed(skew_ms)), ..ports };
+        (ports, Delivering { webhooks: Some(webhooks), bus: None }, switch)
     }
 
     /// Brings everybody to life; returns the callers.
     fn begin(&self) -> Vec<JoinHandle<()>> {
-        for (duty, count) in [(Duty::Drive, self.plan.drivers), (Duty::Poll, self.plan.pollers)] {
+        for (duty, count) in
+            [(Duty::Drive, self.plan.drivers), (Duty::Poll, self.plan.pollers), (Duty::Notify, self.plan.notifiers)]
+        {
             for number in 0..count {
-                let (ports, switch) = self.way(format!("{duty:?} {number}"));
-                let worker = Worker { ports, switch, weather: self.weather.clone(), duty };
+                let (ports, ways, switch) = self.way(format!("{duty:?} {number}"));
+                let worker = Worker { ports, switch, weather: self.weather.clone(), duty, ways };
                 tokio::spawn(Box::pin(worker.live()));
             }
         }
         let callers = self.plan.batches.iter().cloned().enumerate();
         callers
             .map(|(number, plan)| {
-                let (ports, switch) = self.way(format!("caller {number}"));
+                let (ports, _, switch) = self.way(format!("caller {number}"));
                 let (weather, heard) = (self.weather.clone(), self.heard.clone());
                 tokio::spawn(Box::pin(Caller { number, plan, ports, switch, weather, heard }.live()))
             })
@@ -120,6 +132,7 @@ impl World {
             if callers.iter().all(JoinHandle::is_finished)
                 && fakes.batches.snapshot().iter().all(|batch| batch.state.kind().is_final())
                 && fakes.submissions.snapshot().iter().all(|row| row.state.is_settled())
+                && fakes.notices.snapshot().iter().all(|notice| notice.state != State::Owed)
             {
                 return true;
             }

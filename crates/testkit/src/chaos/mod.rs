@@ -17,10 +17,13 @@
 mod backend;
 mod batches;
 mod classes;
+mod deliver;
 mod files;
 mod intake;
 mod jobs;
+mod notices;
 mod objects;
+mod receivers;
 mod submissions;
 mod uploads;
 mod usage;
@@ -35,10 +38,13 @@ use offpeak_core::ports::{Ports, StoreError};
 pub use backend::Backend;
 pub use batches::Batches;
 pub use classes::Classes;
+pub use deliver::Deliver;
 pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
+pub use notices::Notices;
 pub use objects::Objects;
+pub use receivers::Receivers;
 pub use submissions::Submissions;
 pub use uploads::Uploads;
 pub use usage::Usage;
@@ -103,6 +109,8 @@ pub fn behind(ports: &Ports, gate: &Arc<dyn Gate>) -> Ports {
         intake: Arc::new(Intake::new(Arc::clone(&ports.intake), Arc::clone(gate))),
         objects: Arc::new(Objects::new(Arc::clone(&ports.objects), Arc::clone(gate))),
         usage: Arc::new(Usage::new(Arc::clone(&ports.usage), Arc::clone(gate))),
+        receivers: Arc::new(Receivers::new(Arc::clone(&ports.receivers), Arc::clone(gate))),
+        notices: Arc::new(Notices::new(Arc::clone(&ports.notices), Arc::clone(gate))),
         backends,
         ..ports.clone()
     }

@@ -75,6 +75,7 @@ impl Caller {
             deadline_ms: door.ports.clock.now_ms() + self.plan.deadline_ms,
             key: (self.plan.manner == Manner::Keyed).then(|| format!("key {}", self.number)),
             tag: None,
+            webhook: None,
             handed: None,
         }
     }

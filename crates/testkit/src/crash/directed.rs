@@ -159,6 +159,7 @@ fn asked() -> Asked {
         deadline_ms: TokioClock::EPOCH_MS + 72 * 3_600_000,
         key: None,
         tag: None,
+        webhook: None,
         handed: None,
     }
 }

@@ -3,6 +3,7 @@
 //! They pass the suites of [`crate::conformance`], and they are where the faults that a store can have are planted.
 
 mod batches;
+mod carrier;
 mod classes;
 mod clock;
 mod credentials;
@@ -10,8 +11,10 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod notices;
 mod objects;
 mod random;
+mod receivers;
 mod share;
 mod submissions;
 mod uploads;
@@ -21,9 +24,11 @@ mod wake;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use offpeak_core::flows::sweep_native;
 use offpeak_core::ports::{Backend, Ports, Settings};
 
 pub use batches::Batches;
+pub use carrier::{Carrier, Sent};
 pub use classes::Classes;
 pub use clock::TokioClock;
 pub use credentials::Credentials;
@@ -31,8 +36,10 @@ pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use notices::Notices;
 pub use objects::Objects;
 pub use random::Random;
+pub use receivers::Receivers;
 pub use submissions::Submissions;
 pub use uploads::Uploads;
 pub use usage::Usage;
@@ -63,6 +70,10 @@ pub struct Fakes {
     pub credentials: Credentials,
     /// The keys of callers.
     pub keys: Keys,
+    /// The rows of tenants' receivers.
+    pub receivers: Receivers,
+    /// The outbox.
+    pub notices: Notices,
     /// Who was woken.
     pub wake: Wake,
     /// Time, by which queues hide and objects are dated.
@@ -86,10 +97,18 @@ impl Fakes {
             usage: Usage::default(),
             credentials: Credentials::default(),
             keys: Keys::default(),
+            receivers: Receivers::default(),
+            notices: Notices::default(),
             wake: Wake::default(),
             clock: clock.clone(),
             random: Random::seeded(seed),
         }
+    }
+
+    /// The rows that a sweep of what callers stored goes through.
+    pub fn swept(&self) -> sweep_native::Rows<'_> {
+        let Self { files, uploads, batches, notices, .. } = self;
+        sweep_native::Rows { files, uploads, batches, notices }
     }
 
     /// Everything that a flow may touch, over these stores.
@@ -106,6 +125,8 @@ impl Fakes {
             backends,
             credentials: Arc::new(self.credentials.clone()),
             usage: Arc::new(self.usage.clone()),
+            receivers: Arc::new(self.receivers.clone()),
+            notices: Arc::new(self.notices.clone()),
             wake: Arc::new(self.wake.clone()),
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(self.random.clone()),

@@ -12,7 +12,7 @@ use offpeak_core::flows::advance::advance;
 use offpeak_core::flows::batches::{self, NewBatch, drive_all};
 use offpeak_core::flows::files::{self, NewFile, ReceiveError};
 use offpeak_core::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
-use offpeak_core::ports::{Backend, Ports, Settings};
+use offpeak_core::ports::{Backend, Ports, Settings, Telling};
 use offpeak_core::route::{Pattern, Route, Routes};
 use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
@@ -31,7 +31,16 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// A provider that follows `script`, but holds no more than `limits`.
-    pub(crate) fn new(mut script: Script, limits: Limits) -> Self {
+    pub(crate) fn new(script: Script, limits: Limits) -> Self {
+        Self::with(script, limits, Telling::default())
+    }
+
+    /// In fair weather, with tenants that are told.
+    pub(crate) fn telling() -> Self {
+        Self::with(Script::calm(), Limits::OPENAI, Telling { webhooks: true, bus: false })
+    }
+
+    fn with(mut script: Script, limits: Limits, telling: Telling) -> Self {
         script.limits = limits;
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
@@ -40,7 +49,7 @@ impl Desk {
         let provider = ScriptedProvider::new(&clock, 1, script);
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
         let timing = Timing { poll_interval_ms: 1_000, create_grace_ms: 5_000, ..Timing::default() };
-        let settings = Settings { timing, routes: routes(), ..Settings::default() };
+        let settings = Settings { timing, routes: routes(), telling, ..Settings::default() };
         let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
         Self { fakes, provider, ports }
     }
@@ -167,6 +176,7 @@ pub(crate) fn new_batch(tenant: &str, input: NativeFileId) -> NewBatch {
             output_expires_after_ms: None,
             credential: None,
             rule: InputRule::Split,
+            webhook: None,
         },
         window_ms: DAY_MS,
         key: None,

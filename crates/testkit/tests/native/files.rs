@@ -104,10 +104,7 @@ async fn what_no_row_names_goes_by_its_age() {
     let file = orphan.finish(new_file("one", Purpose::Batch)).await.unwrap();
     offpeak_core::ports::Files::delete(&desk.fakes.files, file.id).await.unwrap();
     let kept = desk.store("{}", new_file("one", Purpose::UserData)).await.unwrap();
-    let retire = async || {
-        let stores = (&desk.fakes.files as _, &desk.fakes.uploads as _, &desk.fakes.batches as _);
-        sweep_native::retire(&desk.ports, stores, DAY_MS).await.unwrap().objects
-    };
+    let retire = async || sweep_native::retire(&desk.ports, desk.fakes.swept(), DAY_MS).await.unwrap().objects;
     tokio::time::sleep(Duration::from_millis(30 * DAY_MS)).await;
     assert_eq!(retire().await, 0);
     tokio::time::sleep(Duration::from_millis(2 * DAY_MS)).await;

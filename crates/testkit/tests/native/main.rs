@@ -8,5 +8,6 @@ mod cancel;
 mod desk;
 mod files;
 mod inputs;
+mod notices;
 mod results;
 mod uploads;

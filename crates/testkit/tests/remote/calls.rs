@@ -36,6 +36,7 @@ pub(crate) fn asked(n: usize, now_ms: u64) -> Asked {
         deadline_ms: now_ms + 72 * 3_600_000,
         key: Some(format!("key {n}")),
         tag: None,
+        webhook: None,
         handed: None,
     }
 }

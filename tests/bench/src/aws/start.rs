@@ -82,7 +82,19 @@ pub(crate) fn start(table: &mut Table) -> anyhow::Result<()> {
 fn function(name: &str, runtime_api: SocketAddr, parameters: SocketAddr) -> anyhow::Result<Command> {
     let mut command = Command::new(binary(name)?);
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::null());
-    let tables = ["JOBS", "SUBMISSIONS", "CLASSES", "KEYS", "USAGE", "CREDENTIALS"];
+    let tables = [
+        "JOBS",
+        "SUBMISSIONS",
+        "FILES",
+        "UPLOADS",
+        "BATCHES",
+        "RECEIVERS",
+        "NOTICES",
+        "CLASSES",
+        "KEYS",
+        "USAGE",
+        "CREDENTIALS",
+    ];
     command.envs(tables.iter().map(|noun| (format!("OFFPEAK_{noun}_TABLE"), noun.to_lowercase())));
     command.envs(BTreeMap::from([
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string().as_str()),

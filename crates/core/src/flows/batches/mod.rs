@@ -29,6 +29,7 @@ pub(super) use home::bring_home;
 pub use results::{Cursor, ResultsPage, results};
 pub use retry::retry;
 
+use super::notices::Audience;
 use crate::batch::{Batch, Event, Part};
 use crate::ids::{NativeBatchId, ObjectName, TenantId};
 use crate::ports::{BatchPage, Ports, StoreError};
@@ -57,6 +58,7 @@ pub async fn list(
 /// Replaces the row by what it is after `event`; `None` if the state forbids it, or somebody was faster.
 async fn take(ports: &Ports, batch: &Batch, event: Event) -> Result<Option<Batch>, StoreError> {
     let Ok(after) = batch.after(event, ports.clock.now_ms()) else { return Ok(None) };
+    Audience::new(ports).promise_batch(&after).await?;
     if !ports.batches.replace(&after).await? {
         return Ok(None);
     }

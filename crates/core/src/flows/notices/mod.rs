@@ -1,0 +1,16 @@
+//! Notices: promised before an end is written, sent once it holds; and the receivers that they go to.
+//!
+//! ```text
+//! whoever ends an object ─► promise ─► [notice: owed] ─► its final state ─► deliver ─► receiver
+//! ```
+
+mod deliver;
+mod promise;
+mod receivers;
+
+pub use deliver::{Delivering, Payload, Sent, deliver_all, replay};
+pub(super) use promise::{Audience, Ended};
+pub use receivers::{
+    Changes, ChooseError, MAX_NAME_BYTES, NewReceiver, ROTATION_MS, ReceiverError, choose, create, get, list, remove,
+    rotate, test, update,
+};

@@ -1,0 +1,3 @@
+//! The notifier as a Lambda function: what is owed to receivers is sent.
+
+pub mod handler;
