@@ -6,7 +6,7 @@ use offpeak_tests::cargo;
 use serde_json::Value;
 
 /// A crate, what of ours it depends on, and what of ours only its tests depend on.
-const TABLE: [(&str, &[&str], &[&str]); 17] = [
+const TABLE: [(&str, &[&str], &[&str]); 18] = [
     ("offpeak", &["api", "config", "core", "embedded", "simulator"], &[]),
     ("offpeak-front-door", &["api", "aws", "config", "core", "deployment"], &[]),
     ("offpeak-packer", &["aws", "core", "deployment"], &[]),
@@ -18,6 +18,7 @@ const TABLE: [(&str, &[&str], &[&str]); 17] = [
     ("offpeak-aws", &["core"], &["testkit"]),
     ("offpeak-embedded", &["core"], &["testkit"]),
     ("offpeak-providers", &["core"], &["simulator", "testkit"]),
+    ("offpeak-webhook", &["core"], &[]),
     ("offpeak-core", &[], &[]),
     ("offpeak-simulator", &[], &[]),
     ("offpeak-testkit", &["core"], &[]),
