@@ -21,4 +21,5 @@ mod all {
     mod tenants;
     mod twins;
     mod waiting;
+    mod webhooks;
 }

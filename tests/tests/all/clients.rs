@@ -12,6 +12,9 @@ use tokio::sync::OnceCell;
 const ROUTES: &str =
     "[[route]]\nmodel = \"gpt-*\"\n[[route]]\nmodel = \"text-embedding-*\"\n[[route]]\nmodel = \"omni-*\"\n";
 
+/// A receiver on this machine may be called.
+const LOCAL_RECEIVERS: &str = "[webhooks]\nallow_private = true\n";
+
 /// Holds a second, while a batch takes three: every call is told several times that its answer is not ready.
 const IMPATIENT: &str = "[waiting]\nhold = \"1s\"\nretry_after = \"1s\"\n";
 
@@ -125,6 +128,13 @@ async fn python_with_openai_1() {
 async fn node_with_openai_6() {
     let names = ["chat", "embeddings", "responses", "background", "stream", "errors", "batch"];
     Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn webhooks_are_managed_and_verified_by_the_sdks() {
+    let shop = Shop::open(Duration::from_millis(100), LOCAL_RECEIVERS).await;
+    shop.serves(python("py3x", &["webhooks"])).await;
+    shop.serves(node(&["webhooks"])).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

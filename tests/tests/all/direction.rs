@@ -6,14 +6,15 @@ use offpeak_tests::cargo;
 use serde_json::Value;
 
 /// A crate, what of ours it depends on, and what of ours only its tests depend on.
-const TABLE: [(&str, &[&str], &[&str]); 18] = [
+const TABLE: [(&str, &[&str], &[&str]); 19] = [
     ("offpeak", &["api", "config", "core", "embedded", "simulator"], &[]),
     ("offpeak-front-door", &["api", "aws", "config", "core", "deployment"], &[]),
     ("offpeak-packer", &["aws", "core", "deployment"], &[]),
     ("offpeak-poller", &["aws", "core", "deployment"], &[]),
+    ("offpeak-notifier", &["aws", "core", "deployment"], &[]),
     ("offpeak-operator", &["aws", "core", "deployment"], &[]),
     ("offpeak-deployment", &["aws", "config", "core"], &[]),
-    ("offpeak-config", &["api", "core", "providers"], &[]),
+    ("offpeak-config", &["api", "core", "providers", "webhook"], &[]),
     ("offpeak-api", &["core"], &["testkit"]),
     ("offpeak-aws", &["core"], &["testkit"]),
     ("offpeak-embedded", &["core"], &["testkit"]),

@@ -3,7 +3,8 @@
 use super::direction::{dependencies, packages};
 
 /// What runs in the cloud.
-const FUNCTIONS: [&str; 4] = ["offpeak-front-door", "offpeak-packer", "offpeak-poller", "offpeak-operator"];
+const FUNCTIONS: [&str; 5] =
+    ["offpeak-front-door", "offpeak-packer", "offpeak-poller", "offpeak-notifier", "offpeak-operator"];
 
 /// Beginnings of crates' names, and where alone they may be used. Tests of any crate may use them.
 const ROOMS: [(&str, &[&str]); 5] = [
