@@ -94,7 +94,8 @@ bench:
 
 # The functions for this machine; cargo lambda makes those for another.
 bench-aws: emulator
-	$(CARGO) build $(LOCKED) --release -p offpeak-front-door -p offpeak-packer -p offpeak-poller -p offpeak-operator
+	$(CARGO) build $(LOCKED) --release -p offpeak-front-door -p offpeak-packer -p offpeak-poller \
+	  -p offpeak-notifier -p offpeak-operator
 	$(CARGO) run $(LOCKED) --release -p offpeak-bench --bin offpeak-bench-aws -- $(BENCH)
 
 # Deploys into the emulator, counts the calls of some hundred jobs, and prices them.

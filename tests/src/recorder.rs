@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +41,7 @@ pub struct Recorder {
 #[derive(Debug)]
 struct State {
     answer: String,
+    status: StatusCode,
     seen: Mutex<Vec<Recorded>>,
     shelf: Mutex<Shelf>,
 }
@@ -50,9 +51,18 @@ type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 impl Recorder {
     /// One that answers each line of a batch with this JSON, to the byte.
     pub async fn answering(answer: &str) -> Self {
+        Self::start(answer, StatusCode::OK).await
+    }
+
+    /// One that answers every call with this status.
+    pub async fn refusing(status: StatusCode) -> Self {
+        Self::start("{}", status).await
+    }
+
+    async fn start(answer: &str, status: StatusCode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}/v1", listener.local_addr().expect("the port"));
-        let state = State { answer: answer.to_owned(), seen: Mutex::default(), shelf: Mutex::default() };
+        let state = State { answer: answer.to_owned(), status, seen: Mutex::default(), shelf: Mutex::default() };
         let state = Arc::new(state);
         let server = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { state, base, server }
@@ -109,6 +119,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     state.seen.lock().push(call);
     let body = Full::from(answer).map_err(|never: Infallible| match never {}).boxed_unsync();
     let mut response = Response::new(body);
+    *response.status_mut() = state.status;
     let headers = response.headers_mut();
     headers.insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
     headers.insert("x-upstream", hyper::header::HeaderValue::from_static("recorder"));

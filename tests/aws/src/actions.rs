@@ -29,6 +29,7 @@ pub fn action(call: &Call, stack: &Stack) -> (String, String) {
         "SSM" => {
             (format!("ssm:{operation}"), format!("arn:aws:ssm:{REGION}:parameter{}", resource.trim_end_matches('/')))
         }
+        "EventBridge" => (format!("events:{operation}"), format!("arn:aws:events:{REGION}:event-bus/{resource}")),
         "KMS" => (format!("kms:{operation}"), resource.to_owned()),
         other => panic!("{} called {other}", stack.function(call.function)),
     }

@@ -51,6 +51,7 @@ impl Aws {
             _ if target.starts_with("AmazonSSM.") => "ssm",
             _ if target.starts_with("AmazonSQS.") => "sqs",
             _ if target.starts_with("TrentService.") => "kms",
+            _ if target.starts_with("AWSEvents.") => "events",
             _ => panic!("whose is {target}?"),
         };
         let version = if matches!(service, "dynamodb" | "sqs") { "1.0" } else { "1.1" };

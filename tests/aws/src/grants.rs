@@ -35,10 +35,10 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// of the function's own shows that.
 const OF_THE_SERVICE: &str = "service";
 
-/// Every grant of the roles of the four functions, for calls of their own. A role has no policies but its own.
+/// Every grant of the roles of the functions, for calls of their own. A role has no policies but its own.
 pub(crate) async fn grants(aws: &Aws, stack: &Stack) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
-    for function in Function::ALL {
+    for function in stack.functions() {
         let path = format!("/2015-03-31/functions/{}/configuration", stack.function(function));
         let told = aws.get("lambda", &path).await.json();
         let role = told["Role"].as_str().and_then(|role| role.rsplit('/').next()).expect("a role").to_owned();

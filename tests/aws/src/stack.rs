@@ -16,13 +16,15 @@ pub enum Function {
     Packer,
     /// Advances and collects.
     Poller,
+    /// Tells of what has ended; only there where somebody is told.
+    Notifier,
     /// Does what an operator asks for.
     Operator,
 }
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::FrontDoor, Self::Packer, Self::Poller, Self::Operator];
+    pub const ALL: [Self; 5] = [Self::FrontDoor, Self::Packer, Self::Poller, Self::Notifier, Self::Operator];
 
     /// Its name in the template.
     pub fn logical(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Function {
             Self::FrontDoor => "FrontDoorFunction",
             Self::Packer => "PackerFunction",
             Self::Poller => "PollerFunction",
+            Self::Notifier => "NotifierFunction",
             Self::Operator => "OperatorFunction",
         }
     }
@@ -69,6 +72,11 @@ impl Stack {
     /// What a resource of the template became.
     pub fn physical(&self, logical: &str) -> &str {
         self.resources.get(logical).unwrap_or_else(|| panic!("no {logical} among {:?}", self.resources.keys()))
+    }
+
+    /// The functions that there are.
+    pub fn functions(&self) -> impl Iterator<Item = Function> {
+        Function::ALL.into_iter().filter(|function| self.resources.contains_key(function.logical()))
     }
 
     /// The name of a function.
@@ -122,7 +130,7 @@ impl Stack {
             }
             let told = aws.get("scheduler", &format!("/schedules/{name}")).await.json();
             let target = told["Target"]["Arn"].as_str().expect("a target");
-            let invoked = Function::ALL.into_iter().find(|function| target.ends_with(self.function(*function)));
+            let invoked = self.functions().find(|function| target.ends_with(self.function(*function)));
             let runs = runs_a_day(told["ScheduleExpression"].as_str().expect("an expression"));
             found.push((name.to_owned(), invoked.unwrap_or_else(|| panic!("{target} is no function")), runs));
         }

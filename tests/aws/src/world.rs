@@ -19,7 +19,7 @@ use crate::{Aws, Deployment, Function, Sam, Stack};
 const NAME: &str = "e2e";
 
 /// Routes, so that there are models without one, and a pause that tests can wait for.
-const CONFIG: &str = "[waiting]\nretry_after = \"1s\"\n\n[[provider]]\nname = \"simulated\"\ncreate_timeout = \"5s\"\n\
+const CONFIG: &str = "[webhooks]\nallow_private = true\n\n[waiting]\nretry_after = \"1s\"\n\n[[provider]]\nname = \"simulated\"\ncreate_timeout = \"5s\"\n\
     create_grace = \"2s\"\n\n[[route]]\nmodel = \"gpt-*\"\n[[route]]\nmodel = \"text-embedding-*\"\n\
     [[route]]\nmodel = \"omni-*\"\n";
 

@@ -17,6 +17,7 @@ mod aws {
     mod schedules;
     mod sdk;
     mod upgrade;
+    mod webhooks;
 
     use futures_util::{StreamExt as _, stream};
     use offpeak_tests_aws::Fact;

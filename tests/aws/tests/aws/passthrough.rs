@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::upgrade::{KEPT, accepted, is_answered};
+use super::webhooks;
 
 const CHAT: &str = "/v1/chat/completions";
 /// A caller's.
@@ -89,13 +90,13 @@ async fn ends_without_its_caller(world: &World, http: &Http) {
     let done = async || world.operator(&json!({"command": "status"})).await["jobs"]["done"].as_u64().expect("a count");
     let before = done().await;
     accepted(http, "left alone").await;
-    let stack =
-        world.redeploy(&[("JobIndex", "true"), ("FrontDoor", "function-url"), ("KeepSealingKey", "true")]).await;
+    let stack = world.redeploy(&webhooks::TELLING).await;
     assert_eq!(stack.physical("SealingKey"), *SEALING_KEY.lock());
     assert_eq!(http.get("/v1/models").send().await.error(401), "invalid_api_key");
     world.tick_until_rest().await;
     assert_eq!(done().await, before + 1);
     keys_open_again(world, &stack).await;
+    *webhooks::STACK.lock() = Some(stack);
 }
 
 /// The keys of the first deployment are those of this one.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use futures_util::future::join_all;
 use offpeak_tests::{run, workspace};
-use offpeak_tests_aws::{Fact, World};
+use offpeak_tests_aws::{Fact, Stack, World};
 
 /// Programs of `examples/python` that need nothing but an address and a key, and some of this package's own.
 const PROGRAMS: [&str; 11] = [
@@ -36,8 +36,13 @@ async fn served() {
     serve(world, &world.key_of("sdk").await, &PROGRAMS).await;
 }
 
-/// Runs programs, all at once; each must say that all is well.
+/// Runs programs at the stack as it was deployed first, all at once; each must say that all is well.
 pub(super) async fn serve(world: &World, key: &str, programs: &[&str]) {
+    serve_at(&world.stack, key, programs).await;
+}
+
+/// The same at another deployment of it.
+pub(super) async fn serve_at(stack: &Stack, key: &str, programs: &[&str]) {
     let installed = run(Command::new(workspace().join("tools/clients.sh"))).await;
     assert_eq!(installed.code, Some(0), "{}{}", installed.out, installed.err);
     let runs = programs.iter().map(|program| {
@@ -45,7 +50,7 @@ pub(super) async fn serve(world: &World, key: &str, programs: &[&str]) {
         let mut command =
             Command::new(if is_node { "node".into() } else { workspace().join(".tools/py3x/bin/python") });
         command.arg(workspace().join(program));
-        command.env("OPENAI_BASE_URL", world.stack.base_url()).env("OPENAI_API_KEY", key);
+        command.env("OPENAI_BASE_URL", stack.base_url()).env("OPENAI_API_KEY", key);
         command.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
         for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env_remove(proxy);

@@ -4,7 +4,9 @@ use offpeak_tests::{Answer, Http, PATIENCE, chat, until_ok};
 use offpeak_tests_aws::{Fact, World, left};
 use serde_json::{Value, json};
 
-use super::{batches, bill, bill_batches, bodies, door, files, passthrough, privileges, rare, schedules, sdk};
+use super::{
+    batches, bill, bill_batches, bodies, door, files, passthrough, privileges, rare, schedules, sdk, webhooks,
+};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -35,12 +37,14 @@ static FIRST: [&Fact; 22] = [
 ];
 
 /// What holds data: its template says Retain of all of these, and of the key that seals.
-const KEPT_RESOURCES: [&str; 12] = [
+const KEPT_RESOURCES: [&str; 14] = [
     "JobsTable",
     "SubmissionsTable",
     "FilesTable",
     "UploadsTable",
     "BatchesTable",
+    "ReceiversTable",
+    "NoticesTable",
     "ClassesTable",
     "KeysTable",
     "UsageTable",
@@ -85,7 +89,7 @@ pub(super) async fn is_answered(world: &World, http: &Http, job: &Answer, text: 
 /// What did not hold of all that is found out before the stack is taken down.
 pub(super) async fn broken() -> Vec<String> {
     let mut broken = Vec::new();
-    for fact in FIRST.into_iter().chain([&KEPT, &passthrough::PASSED_THROUGH, &AUDITED]) {
+    for fact in FIRST.into_iter().chain([&KEPT, &passthrough::PASSED_THROUGH, &webhooks::TOLD, &AUDITED]) {
         broken.extend(fact.outcome().await.err());
     }
     broken
@@ -130,7 +134,7 @@ async fn are_listed(world: &World, http: &Http) {
 
 async fn audited() {
     let world = World::get().await;
-    super::all(&[&passthrough::PASSED_THROUGH]).await;
+    super::all(&[&passthrough::PASSED_THROUGH, &webhooks::TOLD]).await;
     let status = world.operator(&json!({"command": "status"})).await;
     assert!(status["jobs"]["done"].as_u64().is_some_and(|done| done >= 700), "{status}");
     let audit = world.operator(&json!({"command": "audit"})).await;

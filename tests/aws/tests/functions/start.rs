@@ -144,12 +144,19 @@ async fn keys_that_nothing_would_seal_are_refused() {
 }
 
 #[tokio::test]
+async fn webhooks_whose_secrets_nothing_would_seal_are_refused() {
+    let start = Start::complete(NOBODY).await.with("OFFPEAK_WEBHOOKS", "true");
+    start.is_refused(&Function::ALL, &["Webhooks=true"]).await;
+}
+
+#[tokio::test]
 async fn an_odd_parameter_is_named() {
     let all = Function::ALL;
     Start::complete(NOBODY).await.with("OFFPEAK_HOLD", "30s").is_refused(&all, &["Hold", "25s"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_AUTH", "open").is_refused(&all, &["Auth", "open"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_WINDOW", "soonish").is_refused(&all, &["Window"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_JOB_INDEX", "maybe").is_refused(&all, &["JobIndex"]).await;
+    Start::complete(NOBODY).await.with("OFFPEAK_WEBHOOKS", "maybe").is_refused(&all, &["Webhooks"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_LOG", "loud").is_refused(&all, &["LogLevel"]).await;
 }
 

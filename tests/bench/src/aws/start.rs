@@ -15,7 +15,7 @@ use crate::process::resident_of;
 use crate::report::{Table, median};
 
 /// The binaries of the functions.
-const FUNCTIONS: [&str; 4] = ["front-door", "packer", "poller", "operator"];
+const FUNCTIONS: [&str; 5] = ["front-door", "packer", "poller", "notifier", "operator"];
 /// Starts of which the median is shown.
 const STARTS: usize = 20;
 /// For a function to ask for work.
