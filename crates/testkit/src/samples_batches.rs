@@ -88,6 +88,7 @@ impl Namespace {
             lines: 0,
             model: None,
             parts: Vec::new(),
+            busy_until_ms: 0,
         }
     }
 

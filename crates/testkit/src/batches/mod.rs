@@ -13,6 +13,7 @@
 mod caller;
 mod crew;
 mod cut;
+pub mod directed;
 mod input;
 mod judge;
 mod judge_money;
@@ -27,8 +28,13 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 4] =
-    [Fault::PlacedBeforeSplit, Fault::UnchosenPlaced, Fault::RerunUnchosen, Fault::RerunsMergedTwice];
+pub const FAULTS: [Fault; 5] = [
+    Fault::PlacedBeforeSplit,
+    Fault::UnchosenPlaced,
+    Fault::RerunUnchosen,
+    Fault::BatchWorkRepeated,
+    Fault::RerunsMergedTwice,
+];
 
 /// What happened how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

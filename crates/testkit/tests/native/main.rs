@@ -4,6 +4,7 @@
 
 mod audit;
 mod batches;
+mod busy;
 mod cancel;
 mod desk;
 mod files;

@@ -55,6 +55,7 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
         lines: 0,
         model: None,
         parts: Vec::new(),
+        busy_until_ms: 0,
     };
     ports.batches.create(&batch).await?;
     if new.key.is_none() {

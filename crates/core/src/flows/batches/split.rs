@@ -5,7 +5,7 @@
 use futures_util::StreamExt;
 
 use super::splitting::Splitting;
-use super::{discard, place, take};
+use super::{busy_until_ms, discard, freed, hold, place, take};
 use crate::batch::input::{self, Checker, Splitter};
 use crate::batch::{Batch, Event, InputError, Part};
 use crate::faults::{Fault, planted};
@@ -20,9 +20,37 @@ struct Split {
     model: Option<String>,
 }
 
+/// Takes the batch for a split, and splits it, unless somebody was faster. Without its input it is refused.
+pub(super) async fn begin(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
+    match input(ports, batch).await? {
+        Ok(file) => {
+            let Some(held) = hold(ports, batch, None, busy_until_ms(ports, file.bytes)).await? else { return Ok(()) };
+            let done = Box::pin(split(ports, &held, &file)).await;
+            freed(ports, &held, done).await
+        }
+        Err(error) => take(ports, batch, Event::Refuse(vec![error])).await.map(drop),
+    }
+}
+
+/// The input, or why it is none.
+async fn input(ports: &Ports, batch: &Batch) -> Result<Result<File, InputError>, StoreError> {
+    let now_ms = ports.clock.now_ms();
+    let readable =
+        |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
+    Ok(match ports.files.get(batch.asked.input).await?.filter(readable) {
+        None => Err(not_found(batch)),
+        Some(file) if file.purpose != Purpose::Batch => Err(input::wrong_purpose(file.purpose.name())),
+        Some(file) => Ok(file),
+    })
+}
+
+fn not_found(batch: &Batch) -> InputError {
+    input::input_not_found(&batch.asked.input_name())
+}
+
 /// Reads the input and stores what it became, unless somebody was faster.
-pub(super) async fn split(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
-    match read(ports, batch).await? {
+async fn split(ports: &Ports, batch: &Batch, file: &File) -> Result<(), StoreError> {
+    match read(ports, batch, file).await? {
         Ok(split) => {
             let ours = split.parts.clone();
             if planted(Fault::PlacedBeforeSplit) {
@@ -64,28 +92,19 @@ async fn place_unchosen(ports: &Ports, batch: &Batch, unchosen: &[Part]) -> Resu
     Ok(())
 }
 
-async fn read(ports: &Ports, batch: &Batch) -> Result<Result<Split, Vec<InputError>>, StoreError> {
-    let id = batch.asked.input;
-    let not_found = || vec![input::input_not_found(&batch.asked.input_name())];
-    let now_ms = ports.clock.now_ms();
-    let readable =
-        |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
-    let Some(file) = ports.files.get(id).await?.filter(readable) else { return Ok(Err(not_found())) };
-    if file.purpose != Purpose::Batch {
-        return Ok(Err(vec![input::wrong_purpose(file.purpose.name())]));
-    }
+async fn read(ports: &Ports, batch: &Batch, file: &File) -> Result<Result<Split, Vec<InputError>>, StoreError> {
     let mut splitting = Splitting::new(ports, batch);
     loop {
         let stream = match ports.objects.stream(&file.object).await {
             Ok((_, stream)) => stream,
-            Err(StoreError::NotFound) => return Ok(Err(not_found())),
+            Err(StoreError::NotFound) => return Ok(Err(vec![not_found(batch)])),
             Err(error) => return Err(error),
         };
         if let Err(error) = pass(&mut splitting, stream).await {
             let sealed = splitting.into_parts();
             discard(ports, &sealed).await;
             // It may have been deleted while it was read.
-            return if matches!(error, StoreError::NotFound) { Ok(Err(not_found())) } else { Err(error) };
+            return if matches!(error, StoreError::NotFound) { Ok(Err(vec![not_found(batch)])) } else { Err(error) };
         }
         if !splitting.needs_another_pass() {
             break;
