@@ -15,6 +15,7 @@
 pub mod input;
 mod line;
 mod part;
+mod room;
 mod state;
 mod step;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use line::line_id;
 pub use part::{Collected, Part, PartState, Rest, Usage};
+pub use room::MAX_ROW_BYTES;
 pub use state::{Event, IllegalTransition, State, StateKind, next};
 pub use step::{Step, step};
 
@@ -31,8 +33,10 @@ use crate::endpoint::Endpoint;
 use crate::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
 use crate::submission::LineCounts;
 
-/// Parts of a batch when it has been split. More are refused: with each part run three times, the row stays below the
-/// 400 KB of a DynamoDB item.
+/// Parts of a batch when it has been split. More are refused.
+///
+/// With each part run three times, the row mostly stays below [`MAX_ROW_BYTES`]. Where it does not, for the length of its
+/// models' names, lines that failed are not run again.
 pub const MAX_FIRST_PARTS: usize = 80;
 
 /// Parts of a batch in all. At so many, lines that failed are not run again.

@@ -31,7 +31,12 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// A provider that follows `script`, but holds no more than `limits`.
-    pub(crate) fn new(mut script: Script, limits: Limits) -> Self {
+    pub(crate) fn new(script: Script, limits: Limits) -> Self {
+        Self::routed(script, limits, routes())
+    }
+
+    /// The same with other routes.
+    pub(crate) fn routed(mut script: Script, limits: Limits, routes: Routes) -> Self {
         script.limits = limits;
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
@@ -40,7 +45,7 @@ impl Desk {
         let provider = ScriptedProvider::new(&clock, 1, script);
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
         let timing = Timing { poll_interval_ms: 1_000, create_grace_ms: 5_000, ..Timing::default() };
-        let settings = Settings { timing, routes: routes(), ..Settings::default() };
+        let settings = Settings { timing, routes, ..Settings::default() };
         let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
         Self { fakes, provider, ports }
     }
@@ -143,6 +148,17 @@ fn routes() -> Routes {
         deadline_ms: None,
     };
     Routes(vec![route("old", "provider", Some("new")), route("gone-*", "nobody", None), route("m*", "provider", None)])
+}
+
+/// Every model has this name at the provider.
+pub(crate) fn renamed(upstream_model: &str) -> Routes {
+    Routes(vec![Route {
+        model: Pattern::new("*"),
+        provider: "provider".to_owned(),
+        upstream_model: Some(upstream_model.to_owned()),
+        class: "soon".to_owned(),
+        deadline_ms: None,
+    }])
 }
 
 pub(crate) fn new_file(tenant: &str, purpose: Purpose) -> NewFile {

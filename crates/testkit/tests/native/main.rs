@@ -10,4 +10,5 @@ mod desk;
 mod files;
 mod inputs;
 mod results;
+mod room;
 mod uploads;

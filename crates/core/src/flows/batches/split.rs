@@ -51,6 +51,10 @@ fn not_found(batch: &Batch) -> InputError {
 /// Reads the input and stores what it became, unless somebody was faster.
 async fn split(ports: &Ports, batch: &Batch, file: &File) -> Result<(), StoreError> {
     match read(ports, batch, file).await? {
+        Ok(split) if !has_room(batch, &split) => {
+            discard(ports, &split.parts).await;
+            take(ports, batch, Event::Refuse(vec![input::too_long_names()])).await?;
+        }
         Ok(split) => {
             let ours = split.parts.clone();
             if planted(Fault::PlacedBeforeSplit) {
@@ -66,6 +70,11 @@ async fn split(ports: &Ports, batch: &Batch, file: &File) -> Result<(), StoreErr
         }
     }
     Ok(())
+}
+
+/// Whether the row can be written with these parts.
+fn has_room(batch: &Batch, split: &Split) -> bool {
+    Batch { parts: split.parts.clone(), model: split.model.clone(), ..batch.clone() }.fits()
 }
 
 /// Somebody was faster, or the reply was lost: only the row says whose parts these are.
