@@ -1,10 +1,16 @@
 //! Results while a batch runs, and a retry of what failed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
 use offpeak_core::batch::StateKind;
 use offpeak_core::flows::batches::{Cursor, results, retry};
-use offpeak_core::ids::TenantId;
+use offpeak_core::ids::{ObjectName, TenantId};
+use offpeak_core::ports::{ByteStream, ObjectWriter, Objects, Ports, StoreError};
 use offpeak_core::submission::Limits;
 use offpeak_testkit::provider::{LineOdds, Script, Span};
 use serde_json::Value;
@@ -52,6 +58,103 @@ async fn pages_bring_every_answer_once_while_the_batch_runs() {
     found.sort_by_key(name);
     assert_eq!(found, want, "the same lines as in its files");
     assert_eq!(found.len(), 60);
+}
+
+/// The object store, and how many bytes of results it gave.
+struct Metered(Arc<dyn Objects>, Arc<AtomicU64>);
+
+impl Metered {
+    fn meter(&self, name: &ObjectName, pieces: ByteStream) -> ByteStream {
+        let (given, counts) = (Arc::clone(&self.1), name.as_str().starts_with("results/"));
+        let count = move |piece: &Result<Bytes, StoreError>| {
+            let bytes = piece.as_ref().map_or(0, Bytes::len) as u64;
+            given.fetch_add(if counts { bytes } else { 0 }, Ordering::Relaxed);
+        };
+        pieces.inspect(count).boxed()
+    }
+}
+
+#[async_trait]
+impl Objects for Metered {
+    async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
+        self.0.create(name).await
+    }
+
+    async fn read(&self, name: &ObjectName, offset: u64, length: u64) -> Result<Bytes, StoreError> {
+        self.0.read(name, offset, length).await
+    }
+
+    async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
+        let (length, pieces) = self.0.stream(name).await?;
+        Ok((length, self.meter(name, pieces)))
+    }
+
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
+        Ok(self.meter(name, self.0.tail(name, offset).await?))
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
+        self.0.delete(name).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        limit: usize,
+    ) -> Result<Vec<(ObjectName, u64)>, StoreError> {
+        self.0.list(prefix, after, limit).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_costs_itself_wherever_it_is() {
+    let desk = Desk::calm();
+    let batch = desk.batch(&lines(4_000, "m")).await;
+    let ended = desk.run(batch.id).await;
+    let results_of = ended.parts[0].collected().unwrap().results.clone().unwrap();
+    let whole = desk.fakes.objects.bytes(&results_of).unwrap().len() as u64;
+    // A page, and what the fake gives beyond it: one piece and the next.
+    let most = 3 * 64 * 1024;
+    assert!(whole > 4 * most, "{whole} bytes");
+    let given = Arc::new(AtomicU64::new(0));
+    let metered = Arc::new(Metered(Arc::clone(&desk.ports.objects), Arc::clone(&given)));
+    let ports = Ports { objects: metered, ..desk.ports.clone() };
+    let (mut after, mut found) = (Cursor::default(), 0);
+    loop {
+        given.store(0, Ordering::Relaxed);
+        let page = results(&ports, &TenantId::from("one"), batch.id, after, 100).await.unwrap().unwrap();
+        found += page.lines.len();
+        let read = given.load(Ordering::Relaxed);
+        assert!(read <= most, "{read} bytes at {after}");
+        after = page.next;
+        if !page.has_more {
+            break;
+        }
+    }
+    assert_eq!(found, 4_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cursor_within_a_line_means_the_line_that_follows() {
+    let desk = Desk::calm();
+    let batch = desk.batch(&lines(3, "m")).await;
+    let ended = desk.run(batch.id).await;
+    let page = async |parts: u32, offset: u64| {
+        let tenant = TenantId::from("one");
+        results(&desk.ports, &tenant, batch.id, Cursor { parts, offset }, 10).await.unwrap().unwrap()
+    };
+    let all = page(0, 0).await.lines;
+    let bytes = desk.fakes.objects.bytes(ended.parts[0].collected().unwrap().results.as_ref().unwrap()).unwrap();
+    for offset in 0..bytes.len() as u64 + 3 {
+        let begun = bytes.iter().take(usize::try_from(offset).unwrap()).filter(|byte| **byte == b'\n').count();
+        let within = offset > 0 && bytes.get(usize::try_from(offset).unwrap() - 1).is_some_and(|byte| *byte != b'\n');
+        assert_eq!(page(0, offset).await.lines, all[(begun + usize::from(within)).min(3)..], "{offset}");
+    }
+    for (parts, offset) in [(0, u64::MAX), (1, 0), (7, 1), (u32::MAX, u64::MAX)] {
+        let beyond = page(parts, offset).await;
+        assert_eq!((beyond.lines.len(), beyond.has_more), (0, false), "{parts}-{offset}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
