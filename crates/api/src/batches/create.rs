@@ -85,6 +85,7 @@ fn new(
             endpoint: said.endpoint,
             input,
             misnamed,
+            retry_of: None,
             window: said.window,
             metadata: said.metadata,
             output_expires_after_ms: said.output_expires_after_ms,

@@ -95,6 +95,9 @@ pub struct Asked {
     /// What its caller named instead, where that is no id of a file: then there is no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misnamed: Option<String>,
+    /// The batch whose failed lines are the input, which whoever splits it writes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<NativeBatchId>,
     /// The completion window as its caller spelled it.
     pub window: String,
     /// The caller's notes.

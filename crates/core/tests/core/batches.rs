@@ -106,6 +106,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
             endpoint: Endpoint::ChatCompletions,
             input: NativeFileId([1; 16]),
             misnamed: None,
+            retry_of: None,
             window: "24h".to_owned(),
             metadata: None,
             output_expires_after_ms: None,

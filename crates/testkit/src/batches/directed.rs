@@ -50,6 +50,7 @@ impl Scene {
             endpoint: Endpoint::ChatCompletions,
             input,
             misnamed: None,
+            retry_of: None,
             window: "24h".to_owned(),
             metadata: None,
             output_expires_after_ms: None,

@@ -178,6 +178,7 @@ pub(crate) fn new_batch(tenant: &str, input: NativeFileId) -> NewBatch {
             endpoint: Endpoint::ChatCompletions,
             input,
             misnamed: None,
+            retry_of: None,
             window: "24h".to_owned(),
             metadata: None,
             output_expires_after_ms: None,

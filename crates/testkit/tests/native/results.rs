@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use offpeak_core::batch::StateKind;
+use offpeak_core::batch::{Batch, StateKind};
 use offpeak_core::flows::batches::{Cursor, results, retry};
 use offpeak_core::ids::{ObjectName, TenantId};
 use offpeak_core::ports::{ByteStream, ObjectWriter, Objects, Ports, StoreError};
@@ -176,6 +176,56 @@ async fn a_retry_has_the_lines_that_failed_and_no_other() {
     let models: BTreeSet<&str> = second.parts.iter().map(|part| part.model.as_str()).collect();
     assert_eq!(models, BTreeSet::from(["m", "old"]), "models have their callers' names");
     assert_eq!(retry(&desk.ports, &second, DAY_MS, None).await.unwrap(), None, "nothing failed");
+}
+
+/// A batch of which every line failed, at a provider that is well from then on.
+async fn failed(desk: &Desk) -> Batch {
+    desk.provider.follow(Script { lines: LineOdds { bad_request: 1_000, ..LineOdds::default() }, ..Script::calm() });
+    let batch = desk.batch(&lines(6, "m")).await;
+    let ended = desk.run(batch.id).await;
+    desk.provider.follow(Script::calm());
+    ended
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_has_one_retry_but_for_those_that_keys_name() {
+    let desk = Desk::calm();
+    let first = failed(&desk).await;
+    let retry = async |of: &Batch, key: Option<&str>| {
+        retry(&desk.ports, of, DAY_MS, key.map(str::to_owned)).await.unwrap().unwrap().id
+    };
+    let again = retry(&first, None).await;
+    desk.tick().await;
+    assert_eq!(retry(&first, None).await, again);
+    let ended = desk.run(again).await;
+    assert_eq!(desk.ids(&ended).0, names(6));
+    assert_eq!(retry(&first, None).await, again, "also once it has ended");
+    let (one, two) = (retry(&first, Some("one")).await, retry(&first, Some("two")).await);
+    assert!(one != two && one != again && two != again);
+    assert_ne!(retry(&failed(&desk).await, None).await, again, "another batch has another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retrys_input_is_written_by_who_splits_it() {
+    let desk = Desk::calm();
+    let first = failed(&desk).await;
+    let files = || desk.fakes.files.snapshot().len();
+    let before = files();
+    let again = retry(&desk.ports, &first, DAY_MS, None).await.unwrap().unwrap();
+    assert_eq!((files(), again.asked.retry_of), (before, Some(first.id)));
+    let ended = desk.run(again.id).await;
+    assert_eq!((ended.state.kind(), desk.ids(&ended).0), (StateKind::Completed, names(6)));
+    assert_eq!(desk.lines(Some(again.asked.input)).len(), 6, "it is a file like any other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_lines_that_are_gone_fails() {
+    let desk = Desk::calm();
+    let first = failed(&desk).await;
+    let again = retry(&desk.ports, &first, DAY_MS, None).await.unwrap().unwrap();
+    desk.fakes.objects.delete(&first.parts[0].sealed.object).await.unwrap();
+    let ended = desk.run(again.id).await;
+    assert_eq!(ended.state.kind(), StateKind::Failed);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 
 use futures_util::StreamExt;
 
+use super::retry;
 use super::splitting::Splitting;
 use super::{busy_until_ms, discard, freed, hold, place, take};
 use crate::batch::input::{self, Checker, Splitter};
@@ -20,9 +21,17 @@ struct Split {
     model: Option<String>,
 }
 
-/// Takes the batch for a split, and splits it, unless somebody was faster. Without its input it is refused.
+/// Takes the batch for a split, and splits it, unless somebody was faster. Without its input it is refused, unless that is
+/// still to be written: then it is written first.
 pub(super) async fn begin(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
-    match input(ports, batch).await? {
+    // Read once: who writes an input that is owed may be about to.
+    let stored = ports.files.get(batch.asked.input).await?;
+    if stored.is_none()
+        && let Some(of) = batch.asked.retry_of
+    {
+        return retry::write_input(ports, batch, of).await;
+    }
+    match input(batch, stored, ports.clock.now_ms()) {
         Ok(file) => {
             let Some(held) = hold(ports, batch, None, busy_until_ms(ports, file.bytes)).await? else { return Ok(()) };
             let done = Box::pin(split(ports, &held, &file)).await;
@@ -33,18 +42,17 @@ pub(super) async fn begin(ports: &Ports, batch: &Batch) -> Result<(), StoreError
 }
 
 /// The input, or why it is none.
-async fn input(ports: &Ports, batch: &Batch) -> Result<Result<File, InputError>, StoreError> {
-    let now_ms = ports.clock.now_ms();
+fn input(batch: &Batch, stored: Option<File>, now_ms: u64) -> Result<File, InputError> {
     let readable =
         |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
-    Ok(match ports.files.get(batch.asked.input).await?.filter(readable) {
+    match stored.filter(readable) {
         None => Err(not_found(batch)),
         Some(file) if file.purpose != Purpose::Batch => Err(input::wrong_purpose(file.purpose.name())),
         Some(file) => Ok(file),
-    })
+    }
 }
 
-fn not_found(batch: &Batch) -> InputError {
+pub(super) fn not_found(batch: &Batch) -> InputError {
     input::input_not_found(&batch.asked.input_name())
 }
 
