@@ -74,5 +74,5 @@ fn keyed(caller: &Caller, key: &str, lines: &Bytes) -> NativeFileId {
     }
     let mut id = [0; 16];
     id.copy_from_slice(&hash.finalize()[..16]);
-    NativeFileId(id)
+    NativeFileId::derived(id)
 }

@@ -31,7 +31,7 @@ pub use batches::{BatchPage, BatchSweep, BatchWalk, Batches};
 pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;
-pub use files::{FilePage, FileQuery, FileSweep, Files};
+pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};

@@ -176,8 +176,7 @@ fn file_id(batch: &Batch, kind: &str, created_ms: u64) -> NativeFileId {
     let mut hash = Sha256::new();
     hash.update(batch.id.0);
     hash.update(kind);
-    let mut id = [0; 16];
-    id[..6].copy_from_slice(&created_ms.to_be_bytes()[2..]);
-    id[6..].copy_from_slice(&hash.finalize()[..10]);
-    NativeFileId(id)
+    let mut digest = [0; 10];
+    digest.copy_from_slice(&hash.finalize()[..10]);
+    NativeFileId::made_at(created_ms, digest)
 }

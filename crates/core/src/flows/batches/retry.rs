@@ -111,7 +111,5 @@ fn told(error: ReceiveError) -> StoreError {
 fn input_id(batch: &Batch, key: Option<&str>) -> NativeFileId {
     let (of, tenant) = (batch.id.text(), batch.tenant.as_str());
     let words = ["retry", &of, tenant].into_iter().chain(key);
-    let mut id = derive(&words.collect::<Vec<_>>());
-    id[..6].copy_from_slice(&batch.created_ms.to_be_bytes()[2..]);
-    NativeFileId(id)
+    NativeFileId::derived(derive(&words.collect::<Vec<_>>()))
 }
