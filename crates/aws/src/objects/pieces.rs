@@ -30,11 +30,7 @@ struct Pieces {
 }
 
 /// The object's length and its pieces from that byte on.
-pub(super) async fn begin(
-    objects: Objects,
-    name: ObjectName,
-    offset: u64,
-) -> Result<(u64, ByteStream), StoreError> {
+pub(super) async fn begin(objects: Objects, name: ObjectName, offset: u64) -> Result<(u64, ByteStream), StoreError> {
     let range = (offset > 0).then(|| format!("bytes={}-", offset.min(i64::MAX.cast_unsigned())));
     let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str()).set_range(range);
     let got = match patiently(|| call.clone().send()).await {

@@ -56,6 +56,11 @@ async fn batches() -> (Arc<dyn ports::Batches>, ()) {
     (store(RETENTION_MS).await.0.batches(), ())
 }
 
+async fn batch_walk() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchWalk>, ()) {
+    let (store, _) = store(RETENTION_MS).await;
+    (store.batches(), store.batches(), ())
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, ()) {
     (store(RETENTION_MS).await.0.classes(), ())
 }
@@ -98,6 +103,10 @@ mod of_uploads {
 
 mod of_batches {
     offpeak_testkit::batches_conformance!(super::batches);
+}
+
+mod of_batch_walk {
+    offpeak_testkit::batch_walk_conformance!(super::batch_walk);
 }
 
 mod of_classes {

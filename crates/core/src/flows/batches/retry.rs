@@ -41,10 +41,9 @@ pub async fn retry(
         return Ok(None);
     }
     let (tenant, of) = (batch.tenant.clone(), batch.id.text());
-    let id = key.as_deref().map_or_else(
-        || NativeBatchId(derive(&["retry", &of, tenant.as_str()])),
-        |key| keyed(&tenant, key),
-    );
+    let id = key
+        .as_deref()
+        .map_or_else(|| NativeBatchId(derive(&["retry", &of, tenant.as_str()])), |key| keyed(&tenant, key));
     let asked = Asked { input: input_id(batch, key.as_deref()), retry_of: Some(batch.id), ..batch.asked.clone() };
     create_as(ports, NewBatch { tenant, asked, window_ms, key }, Some(id)).await.map(Some)
 }
