@@ -42,6 +42,14 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
     create_as(ports, new, id).await
 }
 
+/// The batch that an Idempotency-Key names within its tenant, if there is one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn named(ports: &Ports, tenant: &TenantId, key: &str) -> Result<Option<Batch>, StoreError> {
+    ports.batches.get(keyed(tenant, key)).await
+}
+
 /// Creates the batch of that id, or finds the one that stands; one of its own if none is given.
 pub(super) async fn create_as(
     ports: &Ports,

@@ -23,7 +23,7 @@ mod splitting;
 mod verdict;
 
 pub use cancel::{CancelError, cancel};
-pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create};
+pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create, named};
 pub use drive::{Driven, drive, drive_all};
 pub(super) use home::bring_home;
 pub use results::{Cursor, ResultsPage, results};
