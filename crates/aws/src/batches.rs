@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use offpeak_core::batch::Batch;
 use offpeak_core::ids::{NativeBatchId, TenantId};
-use offpeak_core::ports::{self, BatchPage, StoreError};
+use offpeak_core::ports::{self, BatchPage, BatchWalk, StoreError};
 
 use crate::dynamo::{
     BATCH, BORN, Documents, EXPIRY, FIRST, ID, Item, Listing, Row, TENANT, born, ceil_s, look_up, now_s, number, owe,
@@ -127,6 +127,15 @@ impl ports::Batches for Batches {
     /// with the next call, and one that has ended since says so when it is read.
     async fn open(&self) -> Result<Vec<NativeBatchId>, StoreError> {
         Ok(self.rows.open().await?.into_iter().map(NativeBatchId).collect())
+    }
+}
+
+/// In the table's own order, which is that of hashed ids: a page goes on where the one before it ended, so that all of
+/// them read the table once. Only the operator's function, which a person starts, may call it.
+#[async_trait]
+impl BatchWalk for Batches {
+    async fn scan(&self, after: Option<NativeBatchId>, limit: usize) -> Result<Vec<Batch>, StoreError> {
+        Ok(self.rows.walk(after.map(|id| id.0), limit).await?)
     }
 }
 

@@ -9,7 +9,7 @@ use offpeak_core::ports::{self, Clock, StoreError, SubmissionWalk};
 use offpeak_core::submission::Submission;
 
 use crate::clock::SystemClock;
-use crate::dynamo::{Documents, EXPIRY, FIRST, ID, Item, bytes, ceil_s, now_s, number, owe};
+use crate::dynamo::{Documents, EXPIRY, FIRST, Item, ceil_s, number, owe};
 use crate::error::Fault;
 
 /// How long a settled row outlives the retention: a job that names it may run to its deadline of 13 days, and its row
@@ -38,27 +38,6 @@ impl Submissions {
             owe(&mut item);
         }
         Ok(item)
-    }
-
-    /// Up to `limit` rows in the table's order, after the row `after`; none only at the end.
-    async fn walk(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, Fault> {
-        let now_s = now_s();
-        let mut rows = Vec::new();
-        let mut after = after.map(|id| Item::from([(ID.to_owned(), bytes(&id.0))]));
-        while rows.len() < limit {
-            let left = i32::try_from(limit - rows.len()).unwrap_or(i32::MAX);
-            let request = self.rows.client.scan().table_name(&self.rows.table).consistent_read(true).limit(left);
-            let request = request.set_exclusive_start_key(after);
-            let reply = request.send().await.map_err(|error| Fault::call("Scan", &error))?;
-            for item in reply.items.unwrap_or_default() {
-                rows.extend(self.rows.read::<Submission>(item, now_s)?);
-            }
-            after = reply.last_evaluated_key;
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(rows)
     }
 }
 
@@ -90,7 +69,7 @@ impl ports::Submissions for Submissions {
 #[async_trait]
 impl SubmissionWalk for Submissions {
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
-        Ok(self.walk(after, limit).await?)
+        Ok(self.rows.walk(after.map(|id| id.0), limit).await?)
     }
 }
 
@@ -106,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::dynamo::{Script, wire};
+    use crate::dynamo::{ID, Script, bytes, wire};
 
     #[tokio::test]
     async fn a_walk_reads_each_row_once_and_goes_on_where_its_caller_is() {

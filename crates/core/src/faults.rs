@@ -84,6 +84,8 @@ faults! {
     UnchosenPlaced,
     /// Who loses the race to bring a part home runs its lines again all the same (rule 16).
     RerunUnchosen,
+    /// A batch that somebody splits or merges is split or merged by another at the same time (rule 16).
+    BatchWorkRepeated,
     /// What a part says of lines that a later part ran again is merged too (rule 16).
     RerunsMergedTwice,
 }

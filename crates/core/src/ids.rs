@@ -103,6 +103,34 @@ hex_id!(
     NativeFileId,
     "file_"
 );
+impl NativeFileId {
+    /// Of a file made at that time, Unix milliseconds, which a digest tells from others of it.
+    pub fn made_at(ms: u64, digest: [u8; 10]) -> Self {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
+        id[6..].copy_from_slice(&digest);
+        Self(versioned(id, 7))
+    }
+
+    /// Of a file that a digest names, whenever it is made.
+    pub fn derived(digest: [u8; 16]) -> Self {
+        Self(versioned(digest, 8))
+    }
+
+    /// When its file was made, Unix milliseconds, if it says so.
+    pub fn made_ms(&self) -> Option<u64> {
+        let says_so = self.0[6] >> 4 == 7 && self.0[8] >> 6 == 2;
+        says_so.then(|| self.0[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte)))
+    }
+}
+
+/// The bytes with a UUID's version and variant (RFC 9562, section 4): 7 ascends with time, 8 does not.
+const fn versioned(mut id: [u8; 16], version: u8) -> [u8; 16] {
+    id[6] = id[6] & 0x0f | version << 4;
+    id[8] = id[8] & 0x3f | 0x80;
+    id
+}
+
 hex_id!(
     /// An upload of a file in parts: `upload_` and 32 hexadecimal digits.
     UploadId,
@@ -210,6 +238,17 @@ impl CredentialId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_files_id_says_when_it_was_made_or_nothing() {
+        let made_ms = 1_767_225_600_123;
+        let id = NativeFileId::made_at(made_ms, [0xff; 10]);
+        assert_eq!(id.made_ms(), Some(made_ms));
+        assert!(id < NativeFileId::made_at(made_ms + 1, [0; 10]));
+        for silent in [NativeFileId::derived([0x77; 16]), NativeFileId([0; 16]), NativeFileId([0xff; 16])] {
+            assert_eq!(silent.made_ms(), None, "{silent}");
+        }
+    }
 
     #[test]
     fn an_id_has_one_spelling() {

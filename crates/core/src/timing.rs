@@ -36,14 +36,20 @@ pub struct Timing {
     pub max_attempts: u32,
     /// Downloads whose counts disagree are tried this often before what is there is taken. Default 10.
     pub max_downloads: u32,
-    /// How long the smallest upload, download or settling may take before another begins the same again. Default 60 s.
+    /// How long the smallest upload, download, settling, split or merge may take before another begins the same again.
+    /// Default 60 s.
     pub transfer_ms: u64,
 }
 
 impl Timing {
     /// The same of a submission of that size: a second more for each MiB, and for 250 lines, each a write.
     pub const fn transfer_ms_of(&self, size: &Size) -> u64 {
-        self.transfer_ms.saturating_add(size.bytes / 1_024).saturating_add(size.requests.saturating_mul(4))
+        self.reading_ms_of(size.bytes).saturating_add(size.requests.saturating_mul(4))
+    }
+
+    /// How long splitting an input of so many bytes may take, or merging what became of it.
+    pub const fn reading_ms_of(&self, bytes: u64) -> u64 {
+        self.transfer_ms.saturating_add(bytes / 1_024)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use offpeak_core::batch::Batch;
 use offpeak_core::ids::{NativeBatchId, TenantId};
-use offpeak_core::ports::{self, BatchPage, BatchSweep, StoreError};
+use offpeak_core::ports::{self, BatchPage, BatchSweep, BatchWalk, StoreError};
 use rusqlite::{OptionalExtension, params};
 
 use crate::document::{self, FIRST, column};
@@ -83,6 +83,13 @@ impl ports::Batches for Batches {
 }
 
 #[async_trait]
+impl BatchWalk for Batches {
+    async fn scan(&self, after: Option<NativeBatchId>, limit: usize) -> Result<Vec<Batch>, StoreError> {
+        self.readers.scan(move |reader| scan(reader, after, limit)).await
+    }
+}
+
+#[async_trait]
 impl BatchSweep for Batches {
     async fn retire(&self, before_ms: u64, limit: usize) -> Result<usize, StoreError> {
         let work = move |session: &mut Session| {
@@ -95,6 +102,7 @@ impl BatchSweep for Batches {
 const OPEN: &str = "SELECT id FROM batches WHERE open = 1 ORDER BY created_ms, id";
 const PAGE: &str = "SELECT doc FROM batches WHERE tenant = ?1 AND (created_ms, id) < (?2, ?3)
     ORDER BY created_ms DESC, id DESC LIMIT ?4";
+const SCAN: &str = "SELECT doc FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2";
 const RETIRE: &str = "DELETE FROM batches WHERE id IN
     (SELECT id FROM batches WHERE ended_ms < ?1 ORDER BY ended_ms LIMIT ?2)";
 
@@ -136,6 +144,18 @@ fn list(reader: &Reader, tenant: &TenantId, after: Option<NativeBatchId>, limit:
         batches.push(read(row)?);
     }
     Ok(BatchPage { batches, has_more: false })
+}
+
+/// Rows by ascending id.
+pub(crate) fn scan(reader: &Reader, after: Option<NativeBatchId>, limit: usize) -> Result<Vec<Batch>, Fault> {
+    let after: &[u8] = after.as_ref().map_or(&[], |id| &id.0);
+    let mut statement = reader.connection.prepare_cached(SCAN)?;
+    let mut rows = statement.query(params![after, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
 }
 
 /// When a batch of the tenant was created.

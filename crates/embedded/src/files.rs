@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use offpeak_core::file::{File, Purpose};
 use offpeak_core::ids::{NativeFileId, TenantId};
 use offpeak_core::ports::{self, FilePage, FileQuery, FileSweep, StoreError};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use crate::document::{self, column};
 use crate::error::Fault;
@@ -82,7 +82,7 @@ fn list(reader: &Reader, tenant: &TenantId, query: FileQuery) -> Result<FilePage
     let (sql, before_all) = if query.ascending { (OLDEST_FIRST, -1) } else { (NEWEST_FIRST, i64::MAX) };
     let (created_ms, id) = match query.after {
         None => (before_all, Vec::new()),
-        Some(after) => (place(reader, tenant, after)?, after.0.to_vec()),
+        Some(after) => (column(after.created_ms), after.id.0.to_vec()),
     };
     // One more than asked for tells whether more follow.
     let probe = query.limit.saturating_add(1);
@@ -91,13 +91,6 @@ fn list(reader: &Reader, tenant: &TenantId, query: FileQuery) -> Result<FilePage
     let has_more = files.len() > query.limit;
     files.truncate(query.limit);
     Ok(FilePage { files, has_more })
-}
-
-/// When a file of the tenant was created.
-fn place(reader: &Reader, tenant: &TenantId, id: NativeFileId) -> Result<i64, Fault> {
-    let sql = "SELECT created_ms FROM files WHERE id = ?1 AND tenant = ?2";
-    let mut statement = reader.connection.prepare_cached(sql)?;
-    statement.query_row(params![id.0, tenant.as_str()], |row| row.get(0)).optional()?.ok_or(Fault::NoSuch)
 }
 
 fn all(reader: &Reader, sql: &str, params: impl rusqlite::Params) -> Result<Vec<File>, Fault> {

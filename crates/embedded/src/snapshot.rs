@@ -6,18 +6,19 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use offpeak_core::ids::{JobId, SubmissionId, TenantId};
+use offpeak_core::batch::Batch;
+use offpeak_core::ids::{JobId, NativeBatchId, SubmissionId, TenantId};
 use offpeak_core::job::{Job, Mark, StateKind, Transition};
 use offpeak_core::ports::{
-    Created, Depth, Intake, JobIndex, JobWalk, Jobs, Message, Page, Receipt, Received, StoreError, SubmissionWalk,
-    Submissions, Usage, UsageRow, Written,
+    BatchWalk, Created, Depth, Intake, JobIndex, JobWalk, Jobs, Message, Page, Receipt, Received, StoreError,
+    SubmissionWalk, Submissions, Usage, UsageRow, Written,
 };
 use offpeak_core::submission::Submission;
 use parking_lot::Mutex;
 
 use crate::error::Fault;
 use crate::readers::Reader;
-use crate::{intake, jobs, submissions, usage};
+use crate::{batches, intake, jobs, submissions, usage};
 
 /// One read transaction behind the reading halves of the ports; what would write is refused as unavailable.
 ///
@@ -153,6 +154,13 @@ impl Submissions for Snapshot {
 impl SubmissionWalk for Snapshot {
     async fn scan(&self, after: Option<SubmissionId>, limit: usize) -> Result<Vec<Submission>, StoreError> {
         self.read(move |reader| submissions::scan(reader, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl BatchWalk for Snapshot {
+    async fn scan(&self, after: Option<NativeBatchId>, limit: usize) -> Result<Vec<Batch>, StoreError> {
+        self.read(move |reader| batches::scan(reader, after, limit)).await
     }
 }
 

@@ -255,7 +255,7 @@ fn status_and_audit_tell_what_became_of_a_job() {
 
     let audit = run(&["audit", "--data-dir", &dir]);
     assert!(audit.status.success());
-    assert_eq!(stdout(&audit), "jobs 1, unpromised 0, violations 0\n");
+    assert_eq!(stdout(&audit), "jobs 1, unpromised 0, violations 0\nbatches 0, lines 0, violations 0\n");
     assert!(server.stop().success());
     assert!(upstream.stop().success());
 
@@ -264,7 +264,7 @@ fn status_and_audit_tell_what_became_of_a_job() {
     let text = stdout(&audit);
     assert_eq!(audit.status.code(), Some(1), "{text}");
     assert!(text.starts_with("job_") && text.contains(": done, but its answer cannot be read\n"), "{text}");
-    assert!(text.ends_with("jobs 1, unpromised 0, violations 1\n"), "{text}");
+    assert!(text.ends_with("jobs 1, unpromised 0, violations 1\nbatches 0, lines 0, violations 0\n"), "{text}");
 }
 
 #[test]

@@ -75,6 +75,7 @@ impl Namespace {
                 endpoint: Endpoint::Responses,
                 input: self.file_id(),
                 misnamed: None,
+                retry_of: None,
                 window: "24h".to_owned(),
                 metadata: Some(BTreeMap::from([("key".to_owned(), "\"välue\"".to_owned())])),
                 output_expires_after_ms: Some(3_600_000),
@@ -89,6 +90,7 @@ impl Namespace {
             lines: 0,
             model: None,
             parts: Vec::new(),
+            busy_until_ms: 0,
         }
     }
 

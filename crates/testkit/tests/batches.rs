@@ -3,7 +3,7 @@
 use std::thread;
 
 use offpeak_core::faults::Fault;
-use offpeak_testkit::batches::{Counts, FAULTS, run, run_cut};
+use offpeak_testkit::batches::{Counts, FAULTS, directed, run, run_cut};
 
 /// Seeds of one run, unless `OFFPEAK_CRASH_SEEDS` says otherwise.
 const SEEDS: u64 = 2_000;
@@ -82,7 +82,12 @@ fn every_safeguard_switched_off_is_noticed() {
     assert!(unnoticed.is_empty(), "unnoticed: {unnoticed:?}");
 }
 
+/// How a fault is noticed: by its scenario, or by a seed.
 fn noticed(fault: Fault) -> Option<String> {
+    if let Some(kept) = directed::run(fault, false) {
+        assert_eq!(kept, Ok(()), "{fault:?}: the scenario fails without the fault");
+        return Some(format!("scenario: {}", directed::run(fault, true)?.err()?));
+    }
     (0..SEEDS).find_map(|seed| {
         let failure = run(seed, Some(fault), false).failures.into_iter().next()?;
         Some(format!("seed {seed}: {failure}"))

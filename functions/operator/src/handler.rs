@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::Context as _;
 use offpeak_aws::Store;
 use offpeak_core::flows::audit::{Report, audit};
+use offpeak_core::flows::audit_batches::{BatchReport, audit_batches};
 use offpeak_core::flows::{keys, pack, status};
 use offpeak_core::ids::JobId;
 use offpeak_core::ports::{Ports, StoreError};
@@ -73,16 +74,36 @@ pub async fn handle(ports: &Ports, store: &Store, command: Command) -> anyhow::R
             let submissions = counts(counted.submissions.into_iter().map(|(kind, n)| (kind.name(), n)));
             Ok(json!({ "jobs": jobs, "submissions": submissions }))
         }
-        Command::Audit => {
-            let report = examine(ports, store).await?;
-            let violations: Vec<Value> = report
-                .violations
-                .iter()
-                .map(|violation| json!({ "job": violation.job.text(), "what": violation.what }))
-                .collect();
-            Ok(json!({ "jobs": report.jobs, "unpromised": report.unpromised, "violations": violations }))
-        }
+        Command::Audit => Ok(told(&examine(ports, store).await?)),
     }
+}
+
+/// What an audit found.
+struct Reports {
+    jobs: Report,
+    batches: BatchReport,
+}
+
+impl Reports {
+    /// Leaves out the violations that another look did not find.
+    fn retain(&mut self, other: &Self) {
+        self.jobs.violations.retain(|violation| other.jobs.violations.contains(violation));
+        self.batches.violations.retain(|violation| other.batches.violations.contains(violation));
+    }
+}
+
+fn told(Reports { jobs, batches }: &Reports) -> Value {
+    let of_jobs =
+        jobs.violations.iter().map(|violation| json!({ "job": violation.job.text(), "what": violation.what }));
+    let of_batches =
+        batches.violations.iter().map(|violation| json!({ "batch": violation.batch.text(), "what": violation.what }));
+    json!({
+        "jobs": jobs.jobs,
+        "unpromised": jobs.unpromised,
+        "batches": batches.batches,
+        "lines": batches.lines,
+        "violations": of_jobs.chain(of_batches).collect::<Vec<_>>(),
+    })
 }
 
 fn counts(counted: impl Iterator<Item = (&'static str, u64)>) -> Map<String, Value> {
@@ -90,22 +111,24 @@ fn counts(counted: impl Iterator<Item = (&'static str, u64)>) -> Map<String, Val
 }
 
 /// What moves while everything is read can look like a violation: only what does so twice is one.
-async fn examine(ports: &Ports, store: &Store) -> anyhow::Result<Report> {
+async fn examine(ports: &Ports, store: &Store) -> anyhow::Result<Reports> {
     let first = examine_once(ports, store).await?;
-    if first.violations.is_empty() {
+    if first.jobs.violations.is_empty() && first.batches.violations.is_empty() {
         return Ok(first);
     }
     let mut second = examine_once(ports, store).await?;
-    second.violations.retain(|violation| first.violations.contains(violation));
+    second.retain(&first);
     Ok(second)
 }
 
-async fn examine_once(ports: &Ports, store: &Store) -> anyhow::Result<Report> {
+async fn examine_once(ports: &Ports, store: &Store) -> anyhow::Result<Reports> {
     let mut messages: BTreeSet<JobId> = BTreeSet::new();
     for class in ports.settings.classes.keys() {
         messages.extend(waiting(ports, store, class).await.with_context(|| format!("looking into {class}"))?);
     }
-    audit(ports, store.jobs().as_ref(), &messages).await.context("reading everything")
+    let jobs = audit(ports, store.jobs().as_ref(), &messages).await.context("reading every job")?;
+    let batches = audit_batches(ports, store.batches().as_ref()).await.context("reading every batch")?;
+    Ok(Reports { jobs, batches })
 }
 
 /// The jobs of a class that have a message. A drain that departed meanwhile may have found nothing of what this look

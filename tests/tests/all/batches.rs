@@ -35,6 +35,24 @@ async fn more_than_one_batch_of_the_provider_may_hold_is_split_and_merged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn audit_finds_a_batchs_results_that_are_gone() {
+    let upstream = Upstream::sound().await;
+    let mut gateway = Gateway::before(&upstream).start().await;
+    let file = store(&gateway.http, &input("line", 20, &["gpt-a"])).await.unwrap();
+    let batch = create(&gateway.http, &file).await.unwrap();
+    comes_to(&gateway.http, &batch, &["completed"]).await;
+    gateway.passes_audit().await;
+    gateway.stop().await;
+    let results = gateway.objects("results");
+    assert_eq!(results.len(), 1, "{results:?}");
+    std::fs::remove_file(&results[0]).unwrap();
+    let audit = gateway.run(&["audit"]).await;
+    assert_eq!(audit.code, Some(1), "{audit:?}");
+    assert!(audit.out.contains(&format!("{batch}: a part came home, and its results cannot be read")), "{audit:?}");
+    assert!(audit.out.ends_with("batches 1, lines 20, violations 1\n"), "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_strict_gateway_refuses_what_openai_refuses() {
     let upstream = Upstream::sound().await;
     let gateway = Gateway::before(&upstream).config("[batches]\ninput = \"strict\"").start().await;

@@ -60,17 +60,23 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
         return Err(ApiError::bad_request("invalid_value", Some("requests"), message));
     }
     let said = read(fields, gateway.rules.batches, lines.is_some() || named.is_some())?;
+    let is_inline = lines.is_some();
     let input = match (lines, named) {
         (Some(lines), _) => (inline::store(&gateway, &caller, lines, key.as_deref()).await?, None),
         (None, Some(named)) => input(named)?,
         (None, None) => return Err(missing("input_file_id")),
     };
-    let batch = batches::create(&gateway.ports, new(&gateway, (caller, webhook), said, input, key)).await;
-    let batch = batch.map_err(|error| match error {
-        CreateError::KeyReused => ApiError::key_reused(),
-        CreateError::Store(error) => error.into(),
-    })?;
-    Ok(Json(batch.into()))
+    let new = new(&gateway, (caller, webhook), said, input, key);
+    match batches::create(&gateway.ports, new.clone()).await {
+        Ok(batch) => Ok(Json(batch.into())),
+        Err(CreateError::KeyReused) => {
+            if is_inline {
+                inline::forget(&gateway, &new).await?;
+            }
+            Err(ApiError::key_reused())
+        }
+        Err(CreateError::Store(error)) => Err(error.into()),
+    }
 }
 
 fn new(
@@ -88,6 +94,7 @@ fn new(
             endpoint: said.endpoint,
             input,
             misnamed,
+            retry_of: None,
             window: said.window,
             metadata: said.metadata,
             output_expires_after_ms: said.output_expires_after_ms,

@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use offpeak_core::file::Purpose;
-use offpeak_core::flows::files::{NewFile, receive};
+use offpeak_core::flows::batches::{self, NewBatch};
+use offpeak_core::flows::files::{self as flow, DeleteError, NewFile, receive};
 use offpeak_core::ids::NativeFileId;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -65,6 +66,21 @@ pub(super) async fn store(
     receiving.finish(new).await.map(|file| file.id).map_err(files::failed)
 }
 
+/// Deletes what was stored for a batch whose key names one that was asked for otherwise, unless that one has the same
+/// lines.
+pub(super) async fn forget(gateway: &Gateway, refused: &NewBatch) -> Result<(), ApiError> {
+    let Some(key) = &refused.key else { return Ok(()) };
+    let stands = batches::named(&gateway.ports, &refused.tenant, key).await?;
+    if stands.is_none_or(|stands| stands.asked.input == refused.asked.input) {
+        return Ok(());
+    }
+    match flow::delete(&gateway.ports, &refused.tenant, refused.asked.input).await {
+        // Somebody else was faster, or found it and gave it to another batch.
+        Ok(()) | Err(DeleteError::NotFound | DeleteError::InUse(_)) => Ok(()),
+        Err(DeleteError::Store(error)) => Err(error.into()),
+    }
+}
+
 /// The file that a key and these lines name within a tenant.
 fn keyed(caller: &Caller, key: &str, lines: &Bytes) -> NativeFileId {
     let mut hash = Sha256::new();
@@ -74,5 +90,5 @@ fn keyed(caller: &Caller, key: &str, lines: &Bytes) -> NativeFileId {
     }
     let mut id = [0; 16];
     id.copy_from_slice(&hash.finalize()[..16]);
-    NativeFileId(id)
+    NativeFileId::derived(id)
 }

@@ -93,9 +93,30 @@ fn refused(error: &multer::Error) -> ApiError {
             let message = "The request body stopped coming.";
             ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).retry_after(1)
         }
+        Some(Stop::Slow) => {
+            let message = "The request body came too slowly.";
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).retry_after(1)
+        }
         Some(Stop::Broken) => ApiError::bad_request("incomplete_body", None, "The request body ended early."),
         Some(Stop::Full) => invalid("the boundary, or the end of a part's head, does not come"),
-        None => invalid(&error.to_string()),
+        None => invalid(kind(error)),
+    }
+}
+
+/// What is wrong with a form, in words of ours: its reader's may repeat what it read.
+fn kind(error: &multer::Error) -> &'static str {
+    use multer::Error::{
+        DecodeHeaderName, DecodeHeaderValue, IncompleteFieldData, IncompleteHeaders, IncompleteStream, ReadHeaderFailed,
+    };
+    if matches!(error, IncompleteStream | IncompleteFieldData { .. }) {
+        "it ends before its last boundary"
+    } else if matches!(
+        error,
+        IncompleteHeaders | ReadHeaderFailed(_) | DecodeHeaderName { .. } | DecodeHeaderValue { .. }
+    ) {
+        "the head of a part cannot be read"
+    } else {
+        "it cannot be read"
     }
 }
 

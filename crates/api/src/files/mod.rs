@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode};
 use offpeak_core::file::{File, Purpose};
 use offpeak_core::flows::files::{self, DeleteError, ReceiveError};
 use offpeak_core::ids::NativeFileId;
-use offpeak_core::ports::{FileQuery, StoreError};
+use offpeak_core::ports::StoreError;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use content::content;
@@ -111,7 +111,7 @@ pub(crate) async fn list(
         let names = Purpose::ALL.map(Purpose::name);
         Purpose::from_name(name).ok_or_else(|| unsupported("purpose", name, names))
     };
-    let query = FileQuery {
+    let query = files::Listing {
         purpose: listing.purpose.as_deref().map(named).transpose()?,
         ascending: match listing.order.as_deref() {
             Some("asc") => true,

@@ -21,6 +21,9 @@ const ROOM: usize = 256 << 10;
 /// Without a byte for so long, a body is given up.
 const SILENCE: Duration = Duration::from_mins(1);
 
+/// Beyond its first minute a body comes at this rate on the average, or it is given up: bytes a minute.
+const SLOWEST: u64 = 1 << 20;
+
 /// What is still coming after a refusal is read for so long: a client that sends does not listen.
 const LINGER: Duration = Duration::from_secs(30);
 
@@ -33,6 +36,9 @@ pub(crate) enum Stop {
     /// Nothing came for [`SILENCE`].
     #[error("the body stopped coming")]
     Silent,
+    /// It came more slowly than [`SLOWEST`].
+    #[error("the body came too slowly")]
+    Slow,
     /// The reader keeps too much of it.
     #[error("the head of a part is too long")]
     Full,
@@ -44,8 +50,46 @@ pub(crate) struct Paced {
     rest: Bytes,
     /// The last poll gave a piece. The reader polls until it is told to wait, and keeps all that it gets by then.
     gave: bool,
-    silence: Pin<Box<Sleep>>,
+    patience: Patience,
     room: Room,
+}
+
+/// How long to wait for a body: only what is spent waiting for it counts, not what is spent with what came.
+struct Patience {
+    bytes: u64,
+    waited: Duration,
+    /// Since when nothing is there, and what it means if that lasts until `end`.
+    waiting: Option<(Instant, Stop)>,
+    end: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { bytes: 0, waited: Duration::ZERO, waiting: None, end: Box::pin(tokio::time::sleep(SILENCE)) }
+    }
+
+    fn came(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        if let Some((since, _)) = self.waiting.take() {
+            self.waited += since.elapsed();
+        }
+    }
+
+    /// Waits for more, unless that took too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        let stop = if let Some((_, stop)) = self.waiting {
+            stop
+        } else {
+            let in_all = Duration::from_millis(60_000 + self.bytes.saturating_mul(60_000) / SLOWEST);
+            let left = in_all.saturating_sub(self.waited);
+            let stop = if left < SILENCE { Stop::Slow } else { Stop::Silent };
+            let now = Instant::now();
+            self.end.as_mut().reset(now + left.min(SILENCE));
+            self.waiting = Some((now, stop));
+            stop
+        };
+        self.end.as_mut().poll(cx).map(|()| stop)
+    }
 }
 
 /// How much may still be given.
@@ -67,9 +111,8 @@ impl Room {
 
 impl Paced {
     pub(crate) fn new(body: Body) -> Self {
-        let silence = Box::pin(tokio::time::sleep(SILENCE));
         let room = Room(Arc::new(AtomicUsize::new(ROOM)));
-        Self { body: body.into_data_stream(), rest: Bytes::new(), gave: false, silence, room }
+        Self { body: body.into_data_stream(), rest: Bytes::new(), gave: false, patience: Patience::new(), room }
     }
 
     pub(crate) fn room(&self) -> Room {
@@ -87,12 +130,12 @@ impl Paced {
         while self.rest.is_empty() {
             match self.body.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(bytes))) => {
-                    self.silence.as_mut().reset(Instant::now() + SILENCE);
+                    self.patience.came(bytes.len());
                     self.rest = bytes;
                 }
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Stop::Broken)),
                 Poll::Ready(None) => return Poll::Ready(Ok(false)),
-                Poll::Pending => return self.silence.as_mut().poll(cx).map(|()| Err(Stop::Silent)),
+                Poll::Pending => return self.patience.poll(cx).map(Err),
             }
         }
         Poll::Ready(Ok(true))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use offpeak_api::Rules;
 use offpeak_core::flows::{batches, sweep_native};
+use offpeak_core::ports::Objects as _;
 use serde_json::{Value, json};
 
 use crate::door::{Door, rules};
@@ -221,7 +222,8 @@ async fn ranges_are_given_and_names_break_nothing() {
     let got = get("bytes=10-599999", None).await;
     assert_eq!((got.status, &got.body[..]), (StatusCode::PARTIAL_CONTENT, &content[10..600_000]));
     assert_eq!(got.header("content-range"), "bytes 10-599999/700000");
-    assert_eq!(got.header("content-disposition"), "attachment; filename=\"a_ b_c.bin\"");
+    let name = "attachment; filename=\"a_ b_c.bin\"; filename*=UTF-8''a%C3%BC%20b%3Bc.bin";
+    assert_eq!(got.header("content-disposition"), name);
     let same = get("bytes=-1", Some(got.header("etag").to_owned())).await;
     assert_eq!((same.status, &same.body[..]), (StatusCode::PARTIAL_CONTENT, &content[699_999..]));
     let other = get("bytes=-1", Some("\"another\"".to_owned())).await;
@@ -229,6 +231,16 @@ async fn ranges_are_given_and_names_break_nothing() {
     let beyond = get("bytes=700000-", None).await;
     assert_eq!(beyond.status, StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(beyond.header("content-range"), "bytes */700000");
+    let head = http::Request::head(format!("{FILES}/{id}/content")).header("range", "bytes=10-19");
+    let head = door.send(head.body(axum::body::Body::empty()).unwrap()).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0), "a range is of a GET only");
+    assert_eq!(head.header("content-length"), "700000");
+    let object = door.fakes.objects.names().remove(0);
+    door.fakes.objects.delete(&object).await.unwrap();
+    for range in ["bytes=10-19", "bytes=0-"] {
+        let (message, ..) = get(range, None).await.error(404);
+        assert_eq!(message, format!("No such File object: {id}"), "what is gone has no part");
+    }
 }
 
 #[tokio::test]

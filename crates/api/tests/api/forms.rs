@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
+use offpeak_api::Rules;
 use serde_json::json;
 
 use crate::door::{Door, rules};
@@ -50,6 +51,14 @@ async fn what_is_no_form_is_refused() {
     ] {
         let got = door.send(request(FILES, Body::from(body))).await;
         assert_eq!((got.status, got.code()), (StatusCode::BAD_REQUEST, "invalid_multipart".to_owned()), "{what}");
+    }
+    for (disposition, what) in [
+        ("form-data; name=\"purpose\"\r\nA secret: b", "a name with a space"),
+        ("form-data; name=\"purpose\"\r\nsecret", "a head without a colon"),
+    ] {
+        let (message, ..) = Form::default().part(disposition, b"batch").post(&door, FILES).await.error(400);
+        let want = "The body is not valid multipart/form-data: the head of a part cannot be read.";
+        assert_eq!(message, want, "{what}");
     }
     let many = (0..30).fold(Form::default(), |form, _| form.field("purpose", "batch"));
     assert_eq!(many.post(&door, FILES).await.code(), "invalid_multipart");
@@ -96,4 +105,34 @@ async fn a_client_that_falls_silent_is_given_up() {
     assert_eq!(got.error(408).2, json!("body_timeout"));
     assert!(began.elapsed() < Duration::from_mins(2));
     assert_eq!(door.fakes.objects.names(), []);
+}
+
+/// A form of a file of that many MiB, a piece at a time with a pause before each.
+async fn sent(door: &Door, mib: usize, piece: usize, pause: Duration) -> crate::door::Got {
+    let whole = Bytes::from(Form::default().field("purpose", "vision").file("file", "a", vec![0; mib << 20]).bytes());
+    let pieces = stream::unfold(whole, move |mut rest| async move {
+        tokio::time::sleep(pause).await;
+        let piece = rest.split_to(piece.min(rest.len()));
+        (!piece.is_empty()).then_some((Ok::<_, std::io::Error>(piece), rest))
+    });
+    door.send(request(FILES, Body::from_stream(pieces))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_trickles_in_is_given_up() {
+    let door = Door::new(Rules { max_file_bytes: 8 << 20, ..rules() });
+    let began = tokio::time::Instant::now();
+    let got = sent(&door, 1, 1, Duration::from_secs(1)).await;
+    assert_eq!(got.error(408).2, json!("body_timeout"));
+    assert!(began.elapsed() < Duration::from_mins(2), "{:?}", began.elapsed());
+    // As slowly as half of what is asked for.
+    let got = sent(&door, 4, 100 << 10, Duration::from_secs(12)).await;
+    assert_eq!(got.error(408).2, json!("body_timeout"));
+    assert_eq!(door.fakes.objects.names(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_comes_slowly_but_steadily_is_taken() {
+    let door = Door::new(Rules { max_file_bytes: 8 << 20, ..rules() });
+    sent(&door, 4, 100 << 10, Duration::from_secs(5)).await.ok();
 }

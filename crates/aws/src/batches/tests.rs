@@ -1,7 +1,7 @@
 //! Items and calls: both indexes at their cheapest, and a row that fits.
 
 use offpeak_core::batch::{Batch, InputError, State};
-use offpeak_core::ports::{BatchPage, Batches as _, StoreError};
+use offpeak_core::ports::{BatchPage, BatchWalk as _, Batches as _, StoreError};
 use offpeak_testkit::samples::{CREATED_MS, Namespace};
 use serde_json::{Value, json};
 
@@ -121,6 +121,21 @@ async fn a_cursor_of_another_tenant_is_not_found() {
         assert!(matches!(reply, Err(StoreError::NotFound)), "{reply:?}");
     }
     assert_eq!(script.requests().len(), 2, "nothing is listed");
+}
+
+#[tokio::test]
+async fn a_walk_reads_each_row_once_and_goes_on_where_its_caller_is() {
+    let names = Namespace::fresh();
+    let rows = [names.batch(), names.batch()];
+    let at = |row: &Batch| wire(&Item::from([(ID.to_owned(), bytes(&row.id.0))]));
+    let first = json!({"Items": [wire(&item(&rows[1]))], "LastEvaluatedKey": at(&rows[1])}).to_string();
+    let last = json!({"Items": [wire(&item(&rows[0]))]}).to_string();
+    let script = Script::new(&[(200, &first), (200, &last)]);
+    let walk = batches(&script);
+    assert_eq!(walk.scan(None, 1).await.unwrap(), [rows[1].clone()]);
+    assert_eq!(walk.scan(Some(rows[1].id), 1).await.unwrap(), [rows[0].clone()]);
+    let asked: Vec<Value> = script.requests().iter().map(|one| one["ExclusiveStartKey"].clone()).collect();
+    assert_eq!(asked, [json!(null), at(&rows[1])]);
 }
 
 #[tokio::test]

@@ -92,6 +92,31 @@ impl Documents {
         Ok(matches!(put(request).await?, Outcome::Written))
     }
 
+    /// Up to `limit` rows in the table's order, after the row `after`; none only at the end.
+    pub(crate) async fn walk<T: DeserializeOwned>(
+        &self,
+        after: Option<[u8; 16]>,
+        limit: usize,
+    ) -> Result<Vec<T>, Fault> {
+        let now_s = now_s();
+        let mut rows = Vec::new();
+        let mut after = after.map(|id| Item::from([(ID.to_owned(), bytes(&id))]));
+        while rows.len() < limit {
+            let left = i32::try_from(limit - rows.len()).unwrap_or(i32::MAX);
+            let request = self.client.scan().table_name(&self.table).consistent_read(true).limit(left);
+            let request = request.set_exclusive_start_key(after);
+            let reply = request.send().await.map_err(|error| Fault::call("Scan", &error))?;
+            for item in reply.items.unwrap_or_default() {
+                rows.extend(self.read::<T>(item, now_s)?);
+            }
+            after = reply.last_evaluated_key;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
     /// The ids of the index `open`, in its order. It may lag behind the rows by a second or so.
     pub(crate) async fn open(&self) -> Result<Vec<[u8; 16]>, Fault> {
         self.open_until(None, usize::MAX).await

@@ -47,7 +47,11 @@ impl ports::Objects for Objects {
     }
 
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
-        pieces::begin(self.clone(), name.clone()).await
+        pieces::begin(self.clone(), name.clone(), 0).await
+    }
+
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
+        Ok(pieces::begin(self.clone(), name.clone(), offset).await?.1)
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! A whole object in pieces as they come. Where the connection breaks, the rest is asked for: of the same object only.
+//! An object in pieces as they come, whole or from some byte on. Where the connection breaks, the rest is asked for: of the same object only.
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_smithy_types::byte_stream::ByteStream as Body;
@@ -29,15 +29,22 @@ struct Pieces {
     left: u32,
 }
 
-/// The object's length and its pieces.
-pub(super) async fn begin(objects: Objects, name: ObjectName) -> Result<(u64, ByteStream), StoreError> {
-    let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str());
-    let got = patiently(|| call.clone().send()).await.map_err(|error| read_error("GetObject", &error))?;
-    let Some(length) = got.content_length().and_then(|length| u64::try_from(length).ok()) else {
+/// The object's length and its pieces from that byte on.
+pub(super) async fn begin(objects: Objects, name: ObjectName, offset: u64) -> Result<(u64, ByteStream), StoreError> {
+    let range = (offset > 0).then(|| format!("bytes={}-", offset.min(i64::MAX.cast_unsigned())));
+    let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str()).set_range(range);
+    let got = match patiently(|| call.clone().send()).await {
+        Ok(got) => got,
+        // It has not so many bytes.
+        Err(error) if offset > 0 && failure::status(&error) == Some(416) => return Ok((0, stream::empty().boxed())),
+        Err(error) => return Err(read_error("GetObject", &error)),
+    };
+    let Some(rest) = got.content_length().and_then(|length| u64::try_from(length).ok()) else {
         return Err(StoreError::Unavailable("GetObject: no length".to_owned()));
     };
+    let length = offset.saturating_add(rest);
     let GetObjectOutput { body, e_tag: tag, .. } = got;
-    let pieces = Pieces { objects, name, tag, length, offset: 0, body: Some(body), breaks: None, left: BREAKS };
+    let pieces = Pieces { objects, name, tag, length, offset, body: Some(body), breaks: None, left: BREAKS };
     let pieces =
         stream::try_unfold(pieces, |mut pieces| async move { Ok(pieces.next().await?.map(|bytes| (bytes, pieces))) });
     Ok((length, pieces.boxed()))

@@ -64,6 +64,11 @@ async fn notices() -> (Arc<dyn ports::Notices>, ()) {
     (store(RETENTION_MS).await.0.notices(), ())
 }
 
+async fn batch_walk() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchWalk>, ()) {
+    let (store, _) = store(RETENTION_MS).await;
+    (store.batches(), store.batches(), ())
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, ()) {
     (store(RETENTION_MS).await.0.classes(), ())
 }
@@ -114,6 +119,10 @@ mod of_receivers {
 
 mod of_notices {
     offpeak_testkit::notices_conformance!(super::notices);
+}
+
+mod of_batch_walk {
+    offpeak_testkit::batch_walk_conformance!(super::batch_walk);
 }
 
 mod of_classes {

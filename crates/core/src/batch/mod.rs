@@ -15,6 +15,7 @@
 pub mod input;
 mod line;
 mod part;
+mod room;
 mod state;
 mod step;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use line::line_id;
 pub use part::{Collected, Part, PartState, Rest, Usage};
+pub use room::MAX_ROW_BYTES;
 pub use state::{Event, IllegalTransition, State, StateKind, next};
 pub use step::{Step, step};
 
@@ -32,8 +34,10 @@ use crate::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
 use crate::notice::Webhook;
 use crate::submission::LineCounts;
 
-/// Parts of a batch when it has been split. More are refused: with each part run three times, the row stays below the
-/// 400 KB of a DynamoDB item.
+/// Parts of a batch when it has been split. More are refused.
+///
+/// With each part run three times, the row mostly stays below [`MAX_ROW_BYTES`]. Where it does not, for the length of its
+/// models' names, lines that failed are not run again.
 pub const MAX_FIRST_PARTS: usize = 80;
 
 /// Parts of a batch in all. At so many, lines that failed are not run again.
@@ -71,6 +75,15 @@ pub struct Batch {
     pub model: Option<String>,
     /// In the order in which they are merged: a part that reruns lines comes after the part that they are from.
     pub parts: Vec<Part>,
+    /// Until when whoever splits or merges it asks the others to leave it alone, Unix milliseconds; 0, nobody does. It
+    /// saves work that would be done twice; nothing else relies on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub busy_until_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a caller asked for.
@@ -83,6 +96,9 @@ pub struct Asked {
     /// What its caller named instead, where that is no id of a file: then there is no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misnamed: Option<String>,
+    /// The batch whose failed lines are the input, which whoever splits it writes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<NativeBatchId>,
     /// The completion window as its caller spelled it.
     pub window: String,
     /// The caller's notes.
@@ -156,7 +172,7 @@ impl Asked {
 }
 
 impl Batch {
-    /// The row after an event at `now_ms`, its version unchanged: the store raises it.
+    /// The row after an event at `now_ms`, and nobody busy with it; its version unchanged: the store raises it.
     ///
     /// # Errors
     /// [`IllegalTransition`] where the state, or the part that the event names, does not allow it.
@@ -177,6 +193,7 @@ impl Batch {
             Event::Refuse(_) | Event::Cancel | Event::Finalize | Event::Complete(_) | Event::Expire(_) => {}
         }
         after.state = next(&self.state, event)?;
+        after.busy_until_ms = 0;
         if after.state.kind() != self.state.kind() {
             after.times.came_to(after.state.kind(), now_ms);
         }

@@ -1,11 +1,12 @@
 //! Which effect a batch needs next: the one pure decision of its driver.
 
 use super::{Batch, Part, PartState, State};
+use crate::faults::{Fault, planted};
 
 /// The next effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing: its submissions are at work, or it has ended.
+    /// Nothing: its submissions are at work, somebody is busy with it, or it has ended.
     Rest,
     /// Read its input, and split it.
     Validate,
@@ -13,14 +14,17 @@ pub enum Step {
     Place,
     /// Ask every submission that was not asked yet to end; create it so if it has no row.
     Withdraw,
-    /// Store that every part came home.
+    /// Store that every part came home, and go on to merge.
     Finalize,
     /// Write its files and end it.
     Merge,
 }
 
 /// Decides the next effect.
-pub fn step(batch: &Batch) -> Step {
+pub fn step(batch: &Batch, now_ms: u64) -> Step {
+    if now_ms < batch.busy_until_ms && !planted(Fault::BatchWorkRepeated) {
+        return Step::Rest;
+    }
     let home = || batch.parts.iter().all(|part| part.collected().is_some());
     match &batch.state {
         State::Validating | State::Cancelling { split: false } => Step::Validate,

@@ -17,7 +17,7 @@ use crate::ids::{NativeFileId, ObjectName, TenantId};
 /// The row of one file. It never changes: a file is created and deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Ascending with [`File::created_ms`].
+    /// Ascending with [`File::created_ms`], unless it derives from what its caller asked for.
     pub id: NativeFileId,
     /// Whose file it is.
     pub tenant: TenantId,

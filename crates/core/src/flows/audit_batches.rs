@@ -1,7 +1,8 @@
 //! Audit of callers' batches: that every line of each is spoken for, checked from the stores.
 //!
 //! A batch's lines are in the parts that it was split into, each once; a part that came home accounts for each of its
-//! lines; those that run again are in a later part; and what has not come home is with a submission that is not done.
+//! lines, and what the provider said of them can be read; those that run again are in a later part; and what has not come
+//! home is with a submission that is not done.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +68,10 @@ async fn check(ports: &Ports, batch: &Batch) -> Result<Option<&'static str>, Sto
     }
     for part in &batch.parts {
         let what = match &part.state {
-            PartState::Collected(home) => accounts(part, home, again.get(&part.submission).copied().unwrap_or(0)),
+            PartState::Collected(home) => {
+                let again = again.get(&part.submission).copied().unwrap_or(0);
+                accounts(part, home, again).or(results_gone(ports, home).await?)
+            }
             PartState::Sealed | PartState::Placed { .. } => with_its_submission(ports, batch, part).await?,
         };
         if what.is_some() {
@@ -93,6 +97,16 @@ fn accounts(part: &Part, home: &Collected, again: u64) -> Option<&'static str> {
         return Some("a part came home, and does not account for each of its lines");
     }
     (home.rerun != again).then_some("lines run again, and no part has them")
+}
+
+/// The provider's lines of a part that came home.
+async fn results_gone(ports: &Ports, home: &Collected) -> Result<Option<&'static str>, StoreError> {
+    let Some(results) = &home.results else { return Ok(None) };
+    match ports.objects.stream(results).await {
+        Ok(_) => Ok(None),
+        Err(StoreError::NotFound) => Ok(Some("a part came home, and its results cannot be read")),
+        Err(error) => Err(error),
+    }
 }
 
 /// A part that has not come home: its lines can be read, and its submission is not done.

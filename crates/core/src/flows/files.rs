@@ -10,13 +10,16 @@ use super::ascending;
 use crate::batch::State;
 use crate::file::{BATCH_EXPIRY_MS, File, FirstLine, Purpose, object_name};
 use crate::ids::{NativeBatchId, NativeFileId, ObjectName, TenantId};
-use crate::ports::{ByteStream, FilePage, FileQuery, ObjectWriter, Ports, StoreError};
+use crate::ports::{ByteStream, FilePage, FilePlace, FileQuery, ObjectWriter, Ports, StoreError};
 
 /// Bytes read at once of a part of a file.
 const PIECE: u64 = 256 << 10;
 
 /// Batches that are looked at for one that is still to read a file: the tenant's newest.
 const NEWEST: usize = 100;
+
+/// How far the clock that made an id may be ahead of the one that reads it.
+const CLOCKS_MS: u64 = 86_400_000;
 
 /// What a caller says of a file.
 #[derive(Debug, Clone)]
@@ -171,9 +174,9 @@ impl Receiving<'_> {
     }
 }
 
-/// When an id that ascends with time was made, Unix milliseconds.
+/// When a new file's id was made, Unix milliseconds.
 pub(super) fn created_ms(id: NativeFileId) -> u64 {
-    id.0[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte))
+    id.made_ms().unwrap_or(0)
 }
 
 /// Copies content to where it belongs: whether it expires was not known when it began to come.
@@ -199,22 +202,49 @@ pub async fn get(ports: &Ports, tenant: &TenantId, id: NativeFileId) -> Result<O
     Ok(file.filter(|file| file.tenant == *tenant && file.is_readable(now_ms)))
 }
 
+/// What a caller asks to be listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    /// Of this purpose; of every purpose if there is none.
+    pub purpose: Option<Purpose>,
+    /// Oldest first; newest first otherwise.
+    pub ascending: bool,
+    /// What follows this file in that order. It may have been deleted since it was listed.
+    pub after: Option<NativeFileId>,
+    /// Files at most.
+    pub limit: usize,
+}
+
 /// One page of the tenant's files that may still be read.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] if `query.after` is no file of this tenant.
-pub async fn list(ports: &Ports, tenant: &TenantId, query: FileQuery) -> Result<FilePage, StoreError> {
+/// [`StoreError::NotFound`] if `listing.after` cannot have been a file of this tenant.
+pub async fn list(ports: &Ports, tenant: &TenantId, listing: Listing) -> Result<FilePage, StoreError> {
     let now_ms = ports.clock.now_ms();
     let mut found = FilePage { files: Vec::new(), has_more: true };
-    let mut after = query.after;
-    while found.has_more && found.files.len() < query.limit {
-        let limit = query.limit - found.files.len();
-        let page = ports.files.list(tenant, FileQuery { after, limit, ..query }).await?;
-        after = page.files.last().map(|file| file.id);
+    let Listing { purpose, ascending, after, limit: wanted } = listing;
+    let mut after = match after {
+        Some(id) => Some(place(ports, tenant, id).await?),
+        None => None,
+    };
+    while found.has_more && found.files.len() < wanted {
+        let limit = wanted - found.files.len();
+        let page = ports.files.list(tenant, FileQuery { purpose, ascending, after, limit }).await?;
+        after = page.files.last().map(FilePlace::of);
         found.has_more = page.has_more && after.is_some();
         found.files.extend(page.files.into_iter().filter(|file| file.is_readable(now_ms)));
     }
     Ok(found)
+}
+
+/// Where a file of the tenant stands, or stood: one that was deleted has left its time in its id.
+async fn place(ports: &Ports, tenant: &TenantId, id: NativeFileId) -> Result<FilePlace, StoreError> {
+    if let Some(file) = ports.files.get(id).await? {
+        return if file.tenant == *tenant { Ok(FilePlace::of(&file)) } else { Err(StoreError::NotFound) };
+    }
+    let latest_ms = ports.clock.now_ms().saturating_add(CLOCKS_MS);
+    let made_ms = id.made_ms().filter(|made_ms| *made_ms <= latest_ms);
+    made_ms.map(|created_ms| FilePlace { created_ms, id }).ok_or(StoreError::NotFound)
 }
 
 /// Deletes the tenant's file. One that a batch is still to read stays: that batch could not be validated.

@@ -27,7 +27,12 @@ pub(super) struct Line {
 
 impl Lines {
     pub(super) fn of(stream: ByteStream) -> Self {
-        Self { stream, piece: Bytes::new(), carry: BytesMut::new(), offset: 0 }
+        Self::from(0, stream)
+    }
+
+    /// Of what is streamed from a byte on; the first of them may be the end of one that began before it.
+    pub(super) fn from(offset: u64, stream: ByteStream) -> Self {
+        Self { stream, piece: Bytes::new(), carry: BytesMut::new(), offset }
     }
 
     /// The next line that is not empty.

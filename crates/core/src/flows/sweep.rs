@@ -3,7 +3,7 @@
 use super::accept::MAX_DEADLINE_MS;
 use super::notices::{Audience, Ended};
 use super::pack::revise;
-use super::{Holder, Manifests, hold, holder, take};
+use super::{Holder, Manifests, batches, hold, holder, take};
 use crate::class::Departures;
 use crate::faults::{Fault, planted};
 use crate::ids::ObjectName;
@@ -55,7 +55,8 @@ async fn expire_one(ports: &Ports, manifests: &mut Manifests, job: Job, now_ms: 
     Ok(true)
 }
 
-/// Abandons every submission that was still being filled, and lets every transfer begin again, whatever their leases say.
+/// Abandons every submission that was still being filled, and lets every transfer, split and merge begin again,
+/// whatever their leases say.
 ///
 /// For who starts as the only user of its stores, and so knows that nobody of before is alive: all goes on at once
 /// instead of when the leases run out.
@@ -71,6 +72,7 @@ pub async fn take_over(ports: &Ports) -> Result<(), StoreError> {
             hold(ports, &row, None, 0).await?;
         }
     }
+    take_over_batches(ports).await?;
     let now_ms = ports.clock.now_ms();
     for class in ports.settings.classes.keys() {
         // What dead drains held is visible again: one departure brings it, not a drain at every tick.
@@ -78,6 +80,16 @@ pub async fn take_over(ports: &Ports) -> Result<(), StoreError> {
             if row.notes.is_empty() { row } else { Departures { notes: Vec::new(), ..row }.recalled(now_ms) }
         })
         .await?;
+    }
+    Ok(())
+}
+
+async fn take_over_batches(ports: &Ports) -> Result<(), StoreError> {
+    for id in ports.batches.open().await? {
+        let Some(batch) = ports.batches.get(id).await? else { continue };
+        if batch.busy_until_ms > 0 {
+            batches::hold(ports, &batch, None, 0).await?;
+        }
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ pub trait Batches: Send + Sync {
 /// The ability to walk all rows, for audits.
 #[async_trait]
 pub trait BatchWalk: Send + Sync {
-    /// Up to `limit` rows by ascending id, after `after`.
+    /// Up to `limit` rows in a fixed order, after the row `after`; none only at the end.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -15,6 +15,22 @@ pub struct FilePage {
     pub has_more: bool,
 }
 
+/// Where a file stands in a listing, whether it is there or not: by its time, and then by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilePlace {
+    /// Unix milliseconds.
+    pub created_ms: u64,
+    /// The file.
+    pub id: NativeFileId,
+}
+
+impl FilePlace {
+    /// That of a file.
+    pub const fn of(file: &File) -> Self {
+        Self { created_ms: file.created_ms, id: file.id }
+    }
+}
+
 /// What a listing of files is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileQuery {
@@ -22,8 +38,8 @@ pub struct FileQuery {
     pub purpose: Option<Purpose>,
     /// Oldest first; newest first otherwise. Rows of the same millisecond follow by id, in the same direction.
     pub ascending: bool,
-    /// What follows this row in that order.
-    pub after: Option<NativeFileId>,
+    /// What follows this place in that order.
+    pub after: Option<FilePlace>,
     /// Rows at most.
     pub limit: usize,
 }
@@ -51,7 +67,7 @@ pub trait Files: Send + Sync {
     /// Up to `query.limit` rows of the tenant, and whether more follow.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if `query.after` is no file of this tenant.
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn list(&self, tenant: &TenantId, query: FileQuery) -> Result<FilePage, StoreError>;
 
     /// Deletes the row; one that is not there is no error. A create that comes after it stores the row anew.

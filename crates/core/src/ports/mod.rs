@@ -37,7 +37,7 @@ pub use clock::{Clock, Random};
 pub use credentials::Credentials;
 pub use deliver::{Deliver, Delivered, Delivery, Forbidden, NotAdmitted, Silence};
 pub use events::Events;
-pub use files::{FilePage, FileQuery, FileSweep, Files};
+pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};

@@ -47,6 +47,12 @@ pub trait Objects: Send + Sync {
     /// [`StoreError::NotFound`].
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError>;
 
+    /// The object in pieces from that byte on; no piece where it has not so many bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError>;
+
     /// Deletes the object; one that is not there is no error.
     ///
     /// # Errors

@@ -106,6 +106,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
             endpoint: Endpoint::ChatCompletions,
             input: NativeFileId([1; 16]),
             misnamed: None,
+            retry_of: None,
             window: "24h".to_owned(),
             metadata: None,
             output_expires_after_ms: None,
@@ -120,6 +121,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
         lines: 11,
         model: None,
         parts,
+        busy_until_ms: 0,
     }
 }
 
@@ -170,11 +172,23 @@ fn final_states_accept_nothing() {
 #[test]
 fn nothing_is_placed_before_the_row_names_it() {
     for (state, _) in
-        states().into_iter().filter(|(state, _)| step(&batch(state.clone(), Vec::new())) == Step::Validate)
+        states().into_iter().filter(|(state, _)| step(&batch(state.clone(), Vec::new()), 5) == Step::Validate)
     {
         assert!(next(&state, Event::Place(vec![id(1)])).is_err(), "{state:?}");
         assert!(next(&state, collect(1, None)).is_err(), "{state:?}");
     }
+}
+
+#[test]
+fn whoever_is_busy_is_left_alone_until_then_or_until_any_event() {
+    let busy = Batch { busy_until_ms: 1_000, ..batch(State::Validating, Vec::new()) };
+    assert_eq!((step(&busy, 999), step(&busy, 1_000)), (Step::Rest, Step::Validate));
+    assert_eq!(step(&busy.after(Event::Cancel, 5).unwrap(), 6), Step::Validate);
+    let row = serde_json::to_value(&busy).unwrap();
+    let mut older = row.clone();
+    older.as_object_mut().unwrap().remove("busy_until_ms");
+    assert_eq!(serde_json::from_value::<Batch>(older).unwrap(), Batch { busy_until_ms: 0, ..busy });
+    assert_eq!(row["busy_until_ms"], 1_000);
 }
 
 #[test]
@@ -194,9 +208,9 @@ fn what_is_put_back_is_placed_again() {
     let mut placed = part(1);
     placed.state = PartState::Placed { withdrawn: false };
     let row = batch(State::InProgress, vec![placed]);
-    assert_eq!(step(&row), Step::Rest);
+    assert_eq!(step(&row, 5), Step::Rest);
     let back = row.after(Event::PutBack { submission: id(1), by: id(2) }, 5).unwrap();
-    assert_eq!((back.part(id(1)), step(&back)), (None, Step::Place));
+    assert_eq!((back.part(id(1)), step(&back, 5)), (None, Step::Place));
     assert_eq!(back.part(id(2)).map(|part| &part.sealed), Some(&part(1).sealed));
 }
 
@@ -207,13 +221,13 @@ fn a_withdrawn_batch_asks_each_part_once_and_waits_for_all() {
     let mut placed = part(2);
     placed.state = PartState::Placed { withdrawn: false };
     let row = batch(State::InProgress, vec![part(1), placed, home]).after(Event::Cancel, 5).unwrap();
-    assert_eq!((step(&row), row.times.cancelling_ms), (Step::Withdraw, Some(5)));
+    assert_eq!((step(&row, 5), row.times.cancelling_ms), (Step::Withdraw, Some(5)));
     let asked = row.after(Event::Withdraw(vec![id(1), id(2)]), 6).unwrap();
-    assert_eq!((step(&asked), asked.times.cancelling_ms), (Step::Rest, Some(5)));
+    assert_eq!((step(&asked, 5), asked.times.cancelling_ms), (Step::Rest, Some(5)));
     let one = asked.after(collect(1, None), 7).unwrap();
-    assert_eq!(step(&one), Step::Rest);
+    assert_eq!(step(&one, 5), Step::Rest);
     let all = one.after(collect(2, None), 8).unwrap();
-    assert_eq!(step(&all), Step::Merge);
+    assert_eq!(step(&all, 5), Step::Merge);
     let ended = all.after(Event::Complete(Results::default()), 9).unwrap();
     assert_eq!((ended.state.kind(), ended.times.ended_ms), (StateKind::Cancelled, Some(9)));
 }

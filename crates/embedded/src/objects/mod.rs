@@ -76,16 +76,12 @@ impl ports::Objects for Objects {
 
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
         let (file, length) = self.open(name)?;
-        let pieces = stream::try_unfold((file, 0), move |(file, offset)| async move {
-            let piece = PIECE.min(length - offset);
-            if piece == 0 {
-                return Ok(None);
-            }
-            let from = Arc::clone(&file);
-            let bytes = blocking(move || slice(&from, offset, piece)).await?;
-            Ok(Some((bytes, (file, offset + piece))))
-        });
-        Ok((length, pieces.boxed()))
+        Ok((length, pieces(file, 0, length)))
+    }
+
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
+        let (file, length) = self.open(name)?;
+        Ok(pieces(file, offset, length))
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
@@ -113,6 +109,20 @@ impl ports::Objects for Objects {
         };
         blocking(move || Ok(wanted.list(tree.root())?)).await
     }
+}
+
+/// The bytes `offset .. length` of a file.
+fn pieces(file: Arc<File>, offset: u64, length: u64) -> ByteStream {
+    let pieces = stream::try_unfold((file, offset), move |(file, offset)| async move {
+        let piece = PIECE.min(length.saturating_sub(offset));
+        if piece == 0 {
+            return Ok(None);
+        }
+        let from = Arc::clone(&file);
+        let bytes = blocking(move || slice(&from, offset, piece)).await?;
+        Ok(Some((bytes, (file, offset + piece))))
+    });
+    pieces.boxed()
 }
 
 /// Bytes of a file at a place, whole or not at all.

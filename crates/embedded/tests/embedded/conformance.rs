@@ -76,6 +76,11 @@ async fn batches() -> (Arc<dyn ports::Batches>, Guard) {
     (guard.0.batches(), guard)
 }
 
+async fn batch_walk() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchWalk>, Guard) {
+    let guard = fresh();
+    (guard.0.batches(), guard.0.batches(), guard)
+}
+
 async fn batch_sweep() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchSweep>, Guard) {
     let guard = fresh();
     (guard.0.batches(), guard.0.batches(), guard)
@@ -172,6 +177,10 @@ mod of_upload_sweep {
 
 mod of_batches {
     offpeak_testkit::batches_conformance!(super::batches);
+}
+
+mod of_batch_walk {
+    offpeak_testkit::batch_walk_conformance!(super::batch_walk);
 }
 
 mod of_batch_sweep {

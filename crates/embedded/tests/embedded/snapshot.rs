@@ -3,8 +3,11 @@
 use offpeak_core::ids::{SubmissionId, TenantId};
 use offpeak_core::job::StateKind;
 use offpeak_core::ports::{
-    Depth, Intake, JobIndex, JobWalk, Jobs, StoreError, SubmissionWalk, Submissions, Usage, UsageRow,
+    BatchWalk, Batches, Depth, Intake, JobIndex, JobWalk, Jobs, StoreError, SubmissionWalk, Submissions, Usage,
+    UsageRow,
 };
+
+use offpeak_testkit::samples::Namespace;
 
 use super::samples::{Dir, id, job, message, submission};
 
@@ -24,6 +27,8 @@ async fn a_snapshot_does_not_see_what_comes_after_it() {
     store.submissions().create(&submission(1)).await.unwrap();
     store.intake().send(vec![message(1, "{}")]).await.unwrap();
     store.usage().record(vec![used.clone()]).await.unwrap();
+    let batch = Namespace::fresh().batch();
+    store.batches().create(&batch).await.unwrap();
     let then = store.snapshot().unwrap();
 
     let received = store.intake().receive("soon", 1, 60_000, 0).await.unwrap().remove(0);
@@ -32,7 +37,10 @@ async fn a_snapshot_does_not_see_what_comes_after_it() {
     store.jobs().create(vec![job(2)]).await.unwrap();
     store.submissions().create(&submission(2)).await.unwrap();
 
+    assert!(store.batches().replace(&batch).await.unwrap());
+
     assert_eq!(then.scan_jobs().await, [job(1)]);
+    assert_eq!(BatchWalk::scan(&then, None, 9).await.unwrap(), [batch]);
     assert_eq!(Jobs::get(&then, &[id(1), id(2)]).await.unwrap(), [Some(job(1)), None]);
     assert_eq!(then.list(&TenantId::from("acme"), None, None, 9).await.unwrap().jobs, [job(1)]);
     assert_eq!(then.counts().await.unwrap(), [(StateKind::Queued, 1)]);

@@ -1,4 +1,4 @@
-//! `offpeak audit`: promise 2, proven from the stores, beside a running server or without one.
+//! `offpeak audit`: promise 2, of jobs and of batches' lines, proven from the stores, beside a running server or without one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use offpeak_core::flows::audit::{Report, audit};
+use offpeak_core::flows::audit_batches::{BatchReport, audit_batches};
 use offpeak_core::ids::JobId;
 use offpeak_core::ports::{Ports, Settings};
 use offpeak_embedded::{Snapshot, Store, SystemClock, SystemRandom};
@@ -23,32 +24,45 @@ const MESSAGES: usize = 10_000;
 /// The data directory cannot be read, or standard output is closed.
 pub(crate) fn run(dir: &Path) -> anyhow::Result<ExitCode> {
     let store = Store::open_shared(dir)?;
-    let report = block_on(examine(&store))?;
-    for violation in &report.violations {
+    let Reports { jobs, batches } = block_on(examine(&store))?;
+    for violation in &jobs.violations {
         output::line(format_args!("{}: {}", violation.job, violation.what))?;
     }
-    let (jobs, violations) = (report.jobs, report.violations.len());
-    output::line(format_args!("jobs {jobs}, unpromised {}, violations {violations}", report.unpromised))?;
-    Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    for violation in &batches.violations {
+        output::line(format_args!("{}: {}", violation.batch, violation.what))?;
+    }
+    let (of_jobs, of_batches) = (jobs.violations.len(), batches.violations.len());
+    output::line(format_args!("jobs {}, unpromised {}, violations {of_jobs}", jobs.jobs, jobs.unpromised))?;
+    output::line(format_args!("batches {}, lines {}, violations {of_batches}", batches.batches, batches.lines))?;
+    Ok(if of_jobs + of_batches == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found.
+struct Reports {
+    jobs: Report,
+    batches: BatchReport,
 }
 
 /// A running server may delete what was kept long enough while its row is looked at, so what looks like a violation is
 /// looked at once more.
-async fn examine(store: &Store) -> anyhow::Result<Report> {
+async fn examine(store: &Store) -> anyhow::Result<Reports> {
     let first = examine_once(store).await?;
-    if first.violations.is_empty() {
+    if first.jobs.violations.is_empty() && first.batches.violations.is_empty() {
         return Ok(first);
     }
     let mut second = examine_once(store).await?;
-    second.violations.retain(|violation| first.violations.contains(violation));
+    second.jobs.violations.retain(|violation| first.jobs.violations.contains(violation));
+    second.batches.violations.retain(|violation| first.batches.violations.contains(violation));
     Ok(second)
 }
 
-async fn examine_once(store: &Store) -> anyhow::Result<Report> {
+async fn examine_once(store: &Store) -> anyhow::Result<Reports> {
     let snapshot = store.snapshot().context("could not take a snapshot")?;
     let messages = messages(&snapshot).await?;
-    let report = audit(&ports(store, &snapshot), &snapshot, &messages).await;
-    report.context("could not read everything")
+    let ports = ports(store, &snapshot);
+    let jobs = audit(&ports, &snapshot, &messages).await.context("could not read every job")?;
+    let batches = audit_batches(&ports, &snapshot).await.context("could not read every batch")?;
+    Ok(Reports { jobs, batches })
 }
 
 async fn messages(snapshot: &Snapshot) -> anyhow::Result<BTreeSet<JobId>> {
@@ -62,7 +76,7 @@ async fn messages(snapshot: &Snapshot) -> anyhow::Result<BTreeSet<JobId>> {
     }
 }
 
-/// Rows and messages of the snapshot; the rest, of which an audit uses only the objects, as it is now.
+/// Rows and messages of the snapshot; the rest, of which an audit uses only files and objects, as it is now.
 fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
     let snapshot = Arc::new(snapshot.clone());
     Ports {

@@ -87,6 +87,7 @@ impl Caller {
                 endpoint: Endpoint::ChatCompletions,
                 input: file.id,
                 misnamed: None,
+                retry_of: None,
                 window: "as long as it takes".to_owned(),
                 metadata: None,
                 output_expires_after_ms: None,

@@ -14,6 +14,7 @@
 mod caller;
 mod crew;
 mod cut;
+pub mod directed;
 mod input;
 mod judge;
 mod judge_money;
@@ -30,10 +31,11 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 6] = [
+pub const FAULTS: [Fault; 7] = [
     Fault::PlacedBeforeSplit,
     Fault::UnchosenPlaced,
     Fault::RerunUnchosen,
+    Fault::BatchWorkRepeated,
     Fault::RerunsMergedTwice,
     Fault::EndUntold,
     Fault::ToldBeforeItHolds,

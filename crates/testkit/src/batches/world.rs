@@ -26,7 +26,7 @@ use crate::crash::switch::Switch;
 use crate::crash::trace::Trace;
 use crate::crash::weather::{Way, Weather};
 use crate::fakes::{Fakes, Random, TokioClock};
-use crate::provider::ScriptedProvider;
+use crate::provider::{Script, ScriptedProvider};
 
 /// Between two looks at whether all is done, milliseconds.
 const LOOK_MS: u64 = 5_000;
@@ -140,6 +140,17 @@ impl World {
         }
         false
     }
+}
+
+/// Stores and a provider on a good day, for a scenario.
+pub(super) fn fair_ports() -> (Fakes, Ports) {
+    let clock = TokioClock::default();
+    let fakes = Fakes::new(&clock, 1);
+    let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::own("provider"), "secret"), ..fakes };
+    let backend: Arc<dyn Backend> = Arc::new(ScriptedProvider::new(&clock, 1, Script::calm()));
+    let settings = Settings { routes: routes(), ..Settings::default() };
+    let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
+    (fakes, ports)
 }
 
 /// Every model goes to the provider; one has another name there.

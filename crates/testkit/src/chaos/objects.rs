@@ -69,6 +69,11 @@ impl ports::Objects for Objects {
         through(&*self.gate, "objects.stream", async move { inner.stream(&name).await }).await
     }
 
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
+        let (inner, name) = (Arc::clone(&self.inner), name.clone());
+        through(&*self.gate, "objects.tail", async move { inner.tail(&name, offset).await }).await
+    }
+
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
         let (inner, name) = (Arc::clone(&self.inner), name.clone());
         through(&*self.gate, "objects.delete", async move { inner.delete(&name).await }).await

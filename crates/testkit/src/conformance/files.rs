@@ -33,7 +33,7 @@ macro_rules! files_conformance {
                 a_purpose_leaves_others_out,
                 pages_meet_without_gap_or_repeat,
                 nobody_lists_a_strangers_files,
-                a_strangers_file_is_no_cursor,
+                a_place_needs_no_file,
                 a_deleted_file_is_not_listed,
                 a_limit_of_nothing_lists_nothing,
             ]

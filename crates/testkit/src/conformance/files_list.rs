@@ -2,7 +2,7 @@
 
 use offpeak_core::file::{File, Purpose};
 use offpeak_core::ids::TenantId;
-use offpeak_core::ports::{FilePage, FileQuery, Files, StoreError};
+use offpeak_core::ports::{FilePage, FilePlace, FileQuery, Files};
 
 use super::eventually;
 use crate::samples::{CREATED_MS, Namespace};
@@ -60,9 +60,9 @@ pub async fn a_purpose_leaves_others_out(files: &dyn Files) {
     let query = |after, limit| FileQuery { purpose: Some(Purpose::Batch), ascending: true, after, limit };
     let first = files.list(&names.tenant(), query(None, 2)).await.unwrap();
     assert_eq!(first, FilePage { files: vec![rows[0].clone(), rows[2].clone()], has_more: true });
-    let second = files.list(&names.tenant(), query(Some(rows[2].id), 2)).await.unwrap();
+    let second = files.list(&names.tenant(), query(Some(FilePlace::of(&rows[2])), 2)).await.unwrap();
     assert_eq!(second, FilePage { files: vec![rows[4].clone()], has_more: false });
-    let after_another = files.list(&names.tenant(), query(Some(rows[1].id), 9)).await.unwrap();
+    let after_another = files.list(&names.tenant(), query(Some(FilePlace::of(&rows[1])), 9)).await.unwrap();
     assert_eq!(after_another.files, [rows[2].clone(), rows[4].clone()], "a file of another purpose is a cursor too");
 }
 
@@ -77,7 +77,7 @@ pub async fn pages_meet_without_gap_or_repeat(files: &dyn Files) {
             loop {
                 let query = FileQuery { purpose: None, ascending, after, limit };
                 let page = files.list(&names.tenant(), query).await.unwrap();
-                after = page.files.last().map(|file| file.id);
+                after = page.files.last().map(FilePlace::of);
                 found.extend(page.files);
                 assert_eq!(page.has_more, found.len() < rows.len(), "limit {limit}, after {} files", found.len());
                 if !page.has_more {
@@ -100,15 +100,20 @@ pub async fn nobody_lists_a_strangers_files(files: &dyn Files) {
     assert_eq!(newest(files, &names.tenant(), 10).await, FilePage { files: vec![ours], has_more: false });
 }
 
-/// Another's file, or none, is not found as a cursor.
-pub async fn a_strangers_file_is_no_cursor(files: &dyn Files) {
+/// A listing goes on after a place where no file is any more, or never was, in either order.
+pub async fn a_place_needs_no_file(files: &dyn Files) {
     let names = Namespace::fresh();
-    let theirs = File { tenant: names.stranger(), ..names.file() };
-    stored(files, std::slice::from_ref(&theirs)).await;
-    for after in [theirs.id, names.file_id()] {
-        let query = FileQuery { purpose: None, ascending: true, after: Some(after), limit: 1 };
-        let refused = files.list(&names.tenant(), query).await;
-        assert!(matches!(refused, Err(StoreError::NotFound)), "{refused:?}");
+    let row = |n| File { created_ms: CREATED_MS + n, ..names.file() };
+    let rows: Vec<File> = (0..5).map(row).collect();
+    stored(files, &rows).await;
+    files.delete(rows[2].id).await.unwrap();
+    let never = FilePlace { created_ms: CREATED_MS + 2, id: names.file_id() };
+    for after in [FilePlace::of(&rows[2]), never] {
+        for (ascending, want) in [(true, [&rows[3], &rows[4]]), (false, [&rows[1], &rows[0]])] {
+            let query = FileQuery { purpose: None, ascending, after: Some(after), limit: 10 };
+            let listed = async || files.list(&names.tenant(), query).await.unwrap().files;
+            eventually("the listing has lost it", LAG_MS, async || listed().await.iter().eq(want)).await;
+        }
     }
 }
 

@@ -27,6 +27,7 @@ macro_rules! objects_conformance {
                 a_stream_never_mixes_two_objects,
                 a_range_reads_its_bytes,
                 a_range_past_the_end_is_corrupt,
+                a_tail_reads_from_its_byte_on,
                 a_missing_object_is_not_found,
                 a_deleted_object_is_gone,
                 deleting_a_missing_object_is_no_error,
@@ -79,14 +80,29 @@ async fn whole(objects: &dyn Objects, name: &ObjectName) -> Bytes {
 async fn is_missing(objects: &dyn Objects, name: &ObjectName) -> bool {
     let read = objects.read(name, 0, 0).await;
     let streamed = objects.stream(name).await.map(|(length, _)| length);
+    let tailed = objects.tail(name, 1).await.map(drop);
     let listed = objects.list(name.as_str(), None, 10).await.unwrap();
     let gone = matches!(read, Err(StoreError::NotFound)) && matches!(streamed, Err(StoreError::NotFound));
+    let gone = gone && matches!(tailed, Err(StoreError::NotFound));
     gone && listed.iter().all(|(other, _)| other != name)
 }
 
 /// Bytes that repeat nowhere soon.
 fn noise(length: u32) -> Vec<u8> {
     (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+/// A tail is the rest of the object, also where there is none.
+pub async fn a_tail_reads_from_its_byte_on(objects: &dyn Objects) {
+    let (name, empty) = (Namespace::fresh().object("tail"), Namespace::fresh().object("empty"));
+    let bytes = noise(1_000_000);
+    put(objects, &name, &[&bytes]).await;
+    put(objects, &empty, &[]).await;
+    for offset in [0, 1, 700_001, 999_999, 1_000_000, 1_000_001, u64::MAX] {
+        let from = usize::try_from(offset).unwrap().min(bytes.len());
+        assert!(collect(objects.tail(&name, offset).await.unwrap()).await == bytes[from..], "from byte {offset}");
+        assert_eq!(collect(objects.tail(&empty, offset).await.unwrap()).await, Bytes::new());
+    }
 }
 
 /// Pieces are joined in their order, empty ones included.

@@ -44,7 +44,7 @@ pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
 }
 
 /// Stops one call of one actor until it is released.
-struct Hold {
+pub(crate) struct Hold {
     what: &'static str,
     after: bool,
     /// Which of those calls, from 1.
@@ -55,9 +55,19 @@ struct Hold {
 }
 
 impl Hold {
-    fn at(what: &'static str, after: bool, call: u32) -> Arc<Self> {
+    pub(crate) fn at(what: &'static str, after: bool, call: u32) -> Arc<Self> {
         let (reached, release) = (Notify::new(), Notify::new());
         Arc::new(Self { what, after, call, seen: AtomicU32::new(0), reached, release })
+    }
+
+    /// Waits until the call is held.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets the call go on.
+    pub(crate) fn release(&self) {
+        self.release.notify_one();
     }
 
     async fn pass(&self, what: &'static str, after: bool) {
@@ -122,15 +132,15 @@ impl Scene {
     async fn repeats(&self, what: &'static str) -> bool {
         let first = Hold::at(what, false, 1);
         let held = self.actor(&first);
-        first.reached.notified().await;
+        first.reached().await;
         let second = Hold::at(what, false, 1);
         let other = self.actor(&second);
         let repeated = tokio::select! {
-            () = second.reached.notified() => true,
+            () = second.reached() => true,
             _ = other => false,
         };
-        second.release.notify_one();
-        first.release.notify_one();
+        second.release();
+        first.release();
         drop(held.await);
         repeated
     }
@@ -170,17 +180,17 @@ async fn a_creator_oversleeps() -> Result<(), String> {
     // The second write stores the intent: the first begins the upload.
     let asleep = Hold::at("submissions.replace", true, 2);
     let first = scene.actor(&asleep);
-    asleep.reached.notified().await;
+    asleep.reached().await;
     let timing = &scene.ports.settings.timing;
     sleep(Duration::from_millis(timing.create_timeout_ms + timing.create_grace_ms)).await;
     drop(advance(&scene.ports, scene.submission).await);
     sleep(Duration::from_millis(timing.absent_gap_ms)).await;
     let sending = Hold::at("backend.create", false, 1);
     let second = scene.actor(&sending);
-    sending.reached.notified().await;
-    asleep.release.notify_one();
+    sending.reached().await;
+    asleep.release();
     drop(first.await);
-    sending.release.notify_one();
+    sending.release();
     drop(second.await);
     match scene.provider.batches_of(scene.submission).len() {
         1 => Ok(()),
@@ -200,13 +210,13 @@ async fn two_adopt_at_once() -> Result<(), String> {
     // Upload, intent, then the adoption of what its call created.
     let creating = Hold::at("submissions.replace", false, 3);
     let creator = scene.actor(&creating);
-    creating.reached.notified().await;
+    creating.reached().await;
     let adopting = Hold::at("submissions.replace", false, 1);
     let poller = scene.actor(&adopting);
-    adopting.reached.notified().await;
-    creating.release.notify_one();
+    adopting.reached().await;
+    creating.release();
     drop(creator.await);
-    adopting.release.notify_one();
+    adopting.release();
     drop(poller.await);
     let Some(State::Submitted(placed)) = scene.state() else { return Err("no batch was adopted".to_owned()) };
     let batches = scene.provider.batches_of(scene.submission);

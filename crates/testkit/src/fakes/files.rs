@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use offpeak_core::file::File;
 use offpeak_core::ids::{NativeFileId, TenantId};
-use offpeak_core::ports::{self, FilePage, FileQuery, StoreError};
+use offpeak_core::ports::{self, FilePage, FilePlace, FileQuery, StoreError};
 use parking_lot::Mutex;
 
 /// The rows of files. Clones share them.
@@ -35,17 +35,16 @@ impl ports::Files for Files {
 
     async fn list(&self, tenant: &TenantId, query: FileQuery) -> Result<FilePage, StoreError> {
         let rows = self.rows.lock();
-        let after = match query.after {
-            Some(id) => Some(rows.get(&id).filter(|row| row.tenant == *tenant).ok_or(StoreError::NotFound)?),
-            None => None,
-        };
         let mut files: Vec<File> = rows
             .values()
             .filter(|file| file.tenant == *tenant && query.purpose.is_none_or(|purpose| file.purpose == purpose))
-            .filter(|file| after.is_none_or(|after| (place(file) > place(after)) == query.ascending && *file != after))
+            .filter(|file| {
+                let place = FilePlace::of(file);
+                query.after.is_none_or(|after| if query.ascending { place > after } else { place < after })
+            })
             .cloned()
             .collect();
-        files.sort_unstable_by_key(place);
+        files.sort_unstable_by_key(FilePlace::of);
         if !query.ascending {
             files.reverse();
         }
@@ -58,11 +57,6 @@ impl ports::Files for Files {
         self.rows.lock().remove(&id);
         Ok(())
     }
-}
-
-/// Where a file stands in a listing, oldest first.
-fn place(file: &File) -> (u64, NativeFileId) {
-    (file.created_ms, file.id)
 }
 
 #[async_trait]

@@ -73,6 +73,14 @@ impl ObjectWriter for Writer {
     }
 }
 
+fn pieces(mut rest: Bytes) -> ByteStream {
+    let mut pieces = Vec::with_capacity(rest.len() / PIECE + 1);
+    while !rest.is_empty() {
+        pieces.push(Ok(rest.split_to(PIECE.min(rest.len()))));
+    }
+    stream::iter(pieces).boxed()
+}
+
 #[async_trait]
 impl ports::Objects for Objects {
     async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
@@ -90,13 +98,14 @@ impl ports::Objects for Objects {
     }
 
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
-        let mut rest = self.bytes(name).ok_or(StoreError::NotFound)?;
-        let length = rest.len() as u64;
-        let mut pieces = Vec::with_capacity(rest.len() / PIECE + 1);
-        while !rest.is_empty() {
-            pieces.push(Ok(rest.split_to(PIECE.min(rest.len()))));
-        }
-        Ok((length, stream::iter(pieces).boxed()))
+        let bytes = self.bytes(name).ok_or(StoreError::NotFound)?;
+        Ok((bytes.len() as u64, pieces(bytes)))
+    }
+
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
+        let bytes = self.bytes(name).ok_or(StoreError::NotFound)?;
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        Ok(pieces(bytes.slice(offset..)))
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {

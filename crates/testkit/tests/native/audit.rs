@@ -69,6 +69,15 @@ async fn what_cannot_be_read_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn results_that_are_gone_are_found() {
+    let (desk, ended, _) = desk().await;
+    let results = ended.parts[0].collected().unwrap().results.clone().unwrap();
+    desk.fakes.objects.delete(&results).await.unwrap();
+    let what = "a part came home, and its results cannot be read";
+    assert_eq!(report(&desk).await.violations, [BatchViolation { batch: ended.id, what }]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_part_is_with_a_submission_that_is_not_done() {
     let (desk, _, placed) = desk().await;
     let mut stray = placed.clone();

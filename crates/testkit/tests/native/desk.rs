@@ -32,15 +32,20 @@ pub(crate) struct Desk {
 impl Desk {
     /// A provider that follows `script`, but holds no more than `limits`.
     pub(crate) fn new(script: Script, limits: Limits) -> Self {
-        Self::with(script, limits, Telling::default())
+        Self::with(script, limits, (routes(), Telling::default()))
     }
 
     /// In fair weather, with tenants that are told.
     pub(crate) fn telling() -> Self {
-        Self::with(Script::calm(), Limits::OPENAI, Telling { webhooks: true, bus: false })
+        Self::with(Script::calm(), Limits::OPENAI, (routes(), Telling { webhooks: true, bus: false }))
     }
 
-    fn with(mut script: Script, limits: Limits, telling: Telling) -> Self {
+    /// With other routes.
+    pub(crate) fn routed(script: Script, limits: Limits, routes: Routes) -> Self {
+        Self::with(script, limits, (routes, Telling::default()))
+    }
+
+    fn with(mut script: Script, limits: Limits, (routes, telling): (Routes, Telling)) -> Self {
         script.limits = limits;
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
@@ -49,7 +54,7 @@ impl Desk {
         let provider = ScriptedProvider::new(&clock, 1, script);
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
         let timing = Timing { poll_interval_ms: 1_000, create_grace_ms: 5_000, ..Timing::default() };
-        let settings = Settings { timing, routes: routes(), telling, ..Settings::default() };
+        let settings = Settings { timing, routes, telling, ..Settings::default() };
         let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
         Self { fakes, provider, ports }
     }
@@ -154,6 +159,17 @@ fn routes() -> Routes {
     Routes(vec![route("old", "provider", Some("new")), route("gone-*", "nobody", None), route("m*", "provider", None)])
 }
 
+/// Every model has this name at the provider.
+pub(crate) fn renamed(upstream_model: &str) -> Routes {
+    Routes(vec![Route {
+        model: Pattern::new("*"),
+        provider: "provider".to_owned(),
+        upstream_model: Some(upstream_model.to_owned()),
+        class: "soon".to_owned(),
+        deadline_ms: None,
+    }])
+}
+
 pub(crate) fn new_file(tenant: &str, purpose: Purpose) -> NewFile {
     NewFile {
         tenant: TenantId::from(tenant),
@@ -171,6 +187,7 @@ pub(crate) fn new_batch(tenant: &str, input: NativeFileId) -> NewBatch {
             endpoint: Endpoint::ChatCompletions,
             input,
             misnamed: None,
+            retry_of: None,
             window: "24h".to_owned(),
             metadata: None,
             output_expires_after_ms: None,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use offpeak_core::file::Purpose;
-use offpeak_core::flows::files::{self, DeleteError, NewFile, ReceiveError};
+use offpeak_core::flows::files::{self, DeleteError, Listing, NewFile, ReceiveError};
 use offpeak_core::flows::sweep_native;
 use offpeak_core::ids::{NativeFileId, TenantId};
-use offpeak_core::ports::FileQuery;
+use offpeak_core::ports::StoreError;
 
 use crate::desk::{DAY_MS, Desk, lines, new_file};
 
@@ -88,12 +88,53 @@ async fn what_has_expired_is_gone_at_once_and_swept_later() {
     let stays = desk.store(&lines(1, "m"), new_file("one", Purpose::Vision)).await.unwrap();
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert_eq!(files::get(&desk.ports, &tenant, expiring[0].id).await.unwrap(), None);
-    let query = FileQuery { purpose: None, ascending: true, after: None, limit: 1 };
-    let page = files::list(&desk.ports, &tenant, query).await.unwrap();
+    let listing = Listing { purpose: None, ascending: true, after: None, limit: 1 };
+    let page = files::list(&desk.ports, &tenant, listing).await.unwrap();
     assert_eq!(page.files, from_ref(&stays), "a page is not empty while more follow");
     assert_eq!(sweep_native::expire_files(&desk.ports, &desk.fakes.files).await.unwrap(), 3);
     assert_eq!(desk.fakes.files.snapshot(), from_ref(&stays));
     assert_eq!(desk.fakes.objects.names(), [stays.object]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_survives_the_deletion_of_what_it_has_listed() {
+    let desk = Desk::calm();
+    let tenant = TenantId::from("one");
+    for _ in 0..7 {
+        desk.store(&lines(1, "m"), new_file("one", Purpose::Batch)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    let batch = desk.batch(&lines(1, "m")).await;
+    let output = desk.run(batch.id).await.state.results().unwrap().output.unwrap();
+    for ascending in [false, true] {
+        let there = desk.fakes.files.snapshot().len();
+        let (mut listed, mut after) = (0, None);
+        loop {
+            let listing = Listing { purpose: None, ascending, after, limit: 1 };
+            let page = files::list(&desk.ports, &tenant, listing).await.unwrap();
+            let Some(file) = page.files.first() else { break };
+            (listed, after) = (listed + 1, Some(file.id));
+            // Every other one goes as soon as it was listed; and so does what a batch has left.
+            if listed % 2 == 0 || file.id == output {
+                files::delete(&desk.ports, &tenant, file.id).await.unwrap();
+            }
+        }
+        assert_eq!(listed, there);
+        assert!(desk.fakes.files.snapshot().len() <= there - there / 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_have_been_a_tenants_file_is_no_cursor() {
+    let desk = Desk::calm();
+    let theirs = desk.store(&lines(1, "m"), new_file("two", Purpose::Batch)).await.unwrap().id;
+    let now_ms = desk.ports.clock.now_ms();
+    let to_come = NativeFileId::made_at(now_ms + 2 * DAY_MS, [1; 10]);
+    for after in [theirs, to_come, NativeFileId([4; 16]), NativeFileId::derived([4; 16])] {
+        let listing = Listing { purpose: None, ascending: true, after: Some(after), limit: 1 };
+        let refused = files::list(&desk.ports, &TenantId::from("one"), listing).await;
+        assert!(matches!(refused, Err(StoreError::NotFound)), "{after}: {refused:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

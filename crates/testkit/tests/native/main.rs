@@ -4,10 +4,12 @@
 
 mod audit;
 mod batches;
+mod busy;
 mod cancel;
 mod desk;
 mod files;
 mod inputs;
 mod notices;
 mod results;
+mod room;
 mod uploads;

@@ -211,17 +211,15 @@ fn said(stream: &str) -> String {
 
 /// A front door, the packer and the poller, and a key.
 async fn trio(start: &Start) -> (LocalFunction, LocalFunction, LocalFunction, String) {
-    let mut functions = Vec::new();
-    for function in Function::ALL {
+    let ready = async |function| {
         let mut local = start.function(function).await;
         local.ready().await;
-        functions.push(local);
-    }
-    let operator = functions.pop().unwrap();
+        local
+    };
+    let operator = ready(Function::Operator).await;
     let made = operator.api.invoke(&json!({"command": "keys create", "tenant": "one"}), INVOCATION).await.json().await;
     let key = made["key"].as_str().unwrap_or_else(|| panic!("no key: {made}")).to_owned();
-    let (poller, packer) = (functions.pop().unwrap(), functions.pop().unwrap());
-    (functions.pop().unwrap(), packer, poller, key)
+    (ready(Function::FrontDoor).await, ready(Function::Packer).await, ready(Function::Poller).await, key)
 }
 
 #[tokio::test]

@@ -148,6 +148,11 @@ impl Objects for Far<dyn Objects> {
         self.1.stream(name).await
     }
 
+    async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
+        self.0.call().await;
+        self.1.tail(name, offset).await
+    }
+
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
         self.0.call().await;
         self.1.delete(name).await

@@ -149,6 +149,13 @@ pub fn too_many_parts(most: usize) -> InputError {
     of_input("too_many_tasks", None, message)
 }
 
+/// Parts whose models have such long names that the batch cannot be kept.
+pub fn too_long_names() -> InputError {
+    let message = "The input file would become too many batches at the providers for the length of its models' names. \
+                   Send it in pieces.";
+    of_input("too_many_tasks", None, message)
+}
+
 /// More than one submission holds, in a batch that must be one.
 pub(super) fn over_limits(limits: &Limits, size: Size) -> InputError {
     if size.bytes > limits.bytes {

@@ -38,11 +38,26 @@ pub enum CreateError {
 /// # Errors
 /// [`CreateError`]. After [`CreateError::Store`] the batch may exist.
 pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> {
+    let id = new.key.as_deref().map(|key| keyed(&new.tenant, key));
+    create_as(ports, new, id).await
+}
+
+/// The batch that an Idempotency-Key names within its tenant, if there is one.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn named(ports: &Ports, tenant: &TenantId, key: &str) -> Result<Option<Batch>, StoreError> {
+    ports.batches.get(keyed(tenant, key)).await
+}
+
+/// Creates the batch of that id, or finds the one that stands; one of its own if none is given.
+pub(super) async fn create_as(
+    ports: &Ports,
+    new: NewBatch,
+    decided: Option<NativeBatchId>,
+) -> Result<Batch, CreateError> {
     let now_ms = ports.clock.now_ms();
-    let id = match &new.key {
-        Some(key) => keyed(&new.tenant, key),
-        None => NativeBatchId(crate::flows::ascending(ports)),
-    };
+    let id = decided.unwrap_or_else(|| NativeBatchId(crate::flows::ascending(ports)));
     let batch = Batch {
         id,
         tenant: new.tenant,
@@ -55,9 +70,10 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
         lines: 0,
         model: None,
         parts: Vec::new(),
+        busy_until_ms: 0,
     };
     ports.batches.create(&batch).await?;
-    if new.key.is_none() {
+    if decided.is_none() {
         return Ok(batch);
     }
     let stands = ports.batches.get(id).await?.ok_or(StoreError::NotFound)?;
@@ -67,7 +83,7 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
 }
 
 /// The id of the batch that an Idempotency-Key names within its tenant.
-fn keyed(tenant: &TenantId, key: &str) -> NativeBatchId {
+pub(super) fn keyed(tenant: &TenantId, key: &str) -> NativeBatchId {
     NativeBatchId(derive(&["batch", tenant.as_str(), key]))
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::{merge, place, split, take};
+use super::{merge, place, split};
 use crate::batch::{Event, Step, step};
 use crate::flows::advance_all::Round;
 use crate::ids::{NativeBatchId, SubmissionId};
@@ -23,15 +23,13 @@ pub async fn drive(ports: &Ports, id: NativeBatchId) -> Result<Vec<SubmissionId>
     let mut news = Vec::new();
     for _ in 0..STEPS {
         let Some(batch) = ports.batches.get(id).await? else { break };
-        match step(&batch) {
+        match step(&batch, ports.clock.now_ms()) {
             Step::Rest => break,
-            Step::Validate => split::split(ports, &batch).await?,
+            Step::Validate => split::begin(ports, &batch).await?,
             Step::Place => news.extend(place::place(ports, &batch).await?),
             Step::Withdraw => news.extend(place::withdraw(ports, &batch).await?),
-            Step::Finalize => {
-                take(ports, &batch, Event::Finalize).await?;
-            }
-            Step::Merge => merge::merge(ports, &batch).await?,
+            Step::Finalize => merge::begin(ports, &batch, Some(Event::Finalize)).await?,
+            Step::Merge => merge::begin(ports, &batch, None).await?,
         }
     }
     Ok(news)

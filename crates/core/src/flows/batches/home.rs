@@ -82,6 +82,7 @@ fn home<'a>(advancing: &'a Advancing<'_>, batch: &'a Batch, part: &'a Part, endi
         doubtful: advancing.is_doubtful(),
         now_ms: advancing.ports.clock.now_ms(),
         timing: advancing.timing(),
+        has_room: batch.has_room_for(part),
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::rerun::Wanted;
 use super::verdict::{Fate, has_expired};
-use super::{fresh, merged, take};
+use super::{busy_until_ms, freed, fresh, hold, merged, take};
 use crate::batch::{Batch, Event, Part, Results, State};
 use crate::faults::{Fault, planted};
 use crate::file::{BATCH_EXPIRY_MS, File, Purpose, object_name};
@@ -22,8 +22,18 @@ use crate::submission::manifest::Manifest;
 /// Bytes collected before they are written.
 const BUFFER: usize = 256 * 1024;
 
+/// Takes the batch for a merge, with `event` if it moves, and merges it; unless somebody was faster.
+///
+/// The write that says who is busy is that of the event, where there is one.
+pub(super) async fn begin(ports: &Ports, batch: &Batch, event: Option<Event>) -> Result<(), StoreError> {
+    let bytes = batch.parts.iter().map(|part| part.sealed.size.bytes).sum();
+    let Some(held) = hold(ports, batch, event, busy_until_ms(ports, bytes)).await? else { return Ok(()) };
+    let done = Box::pin(merge(ports, &held)).await;
+    freed(ports, &held, done).await
+}
+
 /// Writes the batch's files, creates their rows, and ends the batch.
-pub(super) async fn merge(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
+async fn merge(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
     let mut output = Sink::new(ports, "output");
     let mut errors = Sink::new(ports, "error");
     for part in &batch.parts {
@@ -166,8 +176,7 @@ fn file_id(batch: &Batch, kind: &str, created_ms: u64) -> NativeFileId {
     let mut hash = Sha256::new();
     hash.update(batch.id.0);
     hash.update(kind);
-    let mut id = [0; 16];
-    id[..6].copy_from_slice(&created_ms.to_be_bytes()[2..]);
-    id[6..].copy_from_slice(&hash.finalize()[..10]);
-    NativeFileId(id)
+    let mut digest = [0; 10];
+    digest.copy_from_slice(&hash.finalize()[..10]);
+    NativeFileId::made_at(created_ms, digest)
 }

@@ -23,7 +23,7 @@ mod splitting;
 mod verdict;
 
 pub use cancel::{CancelError, cancel};
-pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create};
+pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create, named};
 pub use drive::{Driven, drive, drive_all};
 pub(super) use home::bring_home;
 pub use results::{Cursor, ResultsPage, results};
@@ -57,13 +57,38 @@ pub async fn list(
 
 /// Replaces the row by what it is after `event`; `None` if the state forbids it, or somebody was faster.
 async fn take(ports: &Ports, batch: &Batch, event: Event) -> Result<Option<Batch>, StoreError> {
-    let Ok(after) = batch.after(event, ports.clock.now_ms()) else { return Ok(None) };
+    hold(ports, batch, Some(event), 0).await
+}
+
+/// The same, or the row as it is without an event; and asks others to leave it alone until then, Unix milliseconds.
+pub(super) async fn hold(
+    ports: &Ports,
+    batch: &Batch,
+    event: Option<Event>,
+    busy_until_ms: u64,
+) -> Result<Option<Batch>, StoreError> {
+    let after = event.map_or_else(|| Ok(batch.clone()), |event| batch.after(event, ports.clock.now_ms()));
+    let Ok(after) = after else { return Ok(None) };
+    let after = Batch { busy_until_ms, ..after };
     Audience::new(ports).promise_batch(&after).await?;
     if !ports.batches.replace(&after).await? {
         return Ok(None);
     }
     tell(batch, &after);
     Ok(Some(Batch { version: after.version + 1, ..after }))
+}
+
+/// Until when who begins now to read so many bytes may be busy with it.
+fn busy_until_ms(ports: &Ports, bytes: u64) -> u64 {
+    ports.clock.now_ms().saturating_add(ports.settings.timing.reading_ms_of(bytes))
+}
+
+/// Lets others begin at once where a held batch could not be split or merged. They begin later if this is lost too.
+async fn freed(ports: &Ports, held: &Batch, done: Result<(), StoreError>) -> Result<(), StoreError> {
+    if done.is_err() {
+        let _ = hold(ports, held, None, 0).await;
+    }
+    done
 }
 
 /// Tells operators of a step.

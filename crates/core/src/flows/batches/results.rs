@@ -22,7 +22,7 @@ use super::verdict::Fate;
 pub struct Cursor {
     /// Parts that were read to their end.
     pub parts: u32,
-    /// Bytes read of the next part's results.
+    /// Bytes read of the next part's results. Within a line it means the line that follows.
     pub offset: u64,
 }
 
@@ -95,7 +95,9 @@ async fn read(ports: &Ports, part: &Part, page: &mut ResultsPage, limit: usize) 
     let Some(results) = part.collected().and_then(|collected| collected.results.as_ref()) else { return Ok(true) };
     let manifest = manifest(ports, &part.sealed).await?;
     let again = rerun_lines(ports, &page.batch, part, &manifest).await?;
-    let mut lines = Lines::of(ports.objects.stream(results).await?.1);
+    // From the line feed before the cursor on: what is none there is the rest of a line that began before it.
+    let before = page.next.offset.saturating_sub(1);
+    let mut lines = Lines::from(before, ports.objects.tail(results, before).await?);
     while let Some(line) = lines.next().await? {
         if line.offset < page.next.offset {
             continue;

@@ -1,27 +1,33 @@
 //! Retry: a new batch of the lines that an ended one could not answer with success.
+//!
+//! The call only creates its row, under an id that derives from the ended batch or from the caller's key, so that a repeat
+//! finds it. Its input is written by whoever splits it, under an id that the row names.
 
 use bytes::BytesMut;
 
-use super::create::{CreateError, NewBatch, create};
+use super::create::{CreateError, NewBatch, create_as, derive, keyed};
 use super::home::fates_of;
 use super::merge::rerun_lines;
 use super::rerun::Wanted;
+use super::split::not_found;
 use super::verdict::Fate;
-use crate::batch::{Asked, Batch, Part};
+use super::{busy_until_ms, freed, get, hold, take};
+use crate::batch::{Asked, Batch, Event, Part};
 use crate::body::with_model_in_body;
 use crate::file::Purpose;
 use crate::flows::files::{NewFile, ReceiveError, Receiving, receive};
 use crate::flows::manifest;
-use crate::ids::NativeFileId;
+use crate::ids::{NativeBatchId, NativeFileId};
 use crate::ports::{Ports, StoreError};
 
 /// Bytes collected before they are written.
 const BUFFER: usize = 256 * 1024;
 
-/// Creates a batch of the lines of `batch` that are in its error file, asked for as that one was.
+/// Creates a batch of the lines of `batch` that are in its error file, asked for as that one was; `None` if there are none,
+/// or it has not ended with files.
 ///
-/// `None` if there are none,
-/// or it has not ended with files. `key` names the new batch, as on creation.
+/// Without a `key` a batch has one retry: a repeat answers the same, also once that has ended. Who wants another names it
+/// by a key, as on creation, or retries the retry.
 ///
 /// # Errors
 /// [`CreateError`]: it may have been created.
@@ -34,21 +40,42 @@ pub async fn retry(
     if batch.state.results().is_none_or(|results| results.errors.is_none()) {
         return Ok(None);
     }
+    let (tenant, of) = (batch.tenant.clone(), batch.id.text());
+    let id = key
+        .as_deref()
+        .map_or_else(|| NativeBatchId(derive(&["retry", &of, tenant.as_str()])), |key| keyed(&tenant, key));
+    let asked = Asked { input: input_id(batch, key.as_deref()), retry_of: Some(batch.id), ..batch.asked.clone() };
+    create_as(ports, NewBatch { tenant, asked, window_ms, key }, Some(id)).await.map(Some)
+}
+
+/// Takes the batch, and writes its input, unless somebody was faster. It is refused where the lines are there no more.
+pub(super) async fn write_input(ports: &Ports, batch: &Batch, of: NativeBatchId) -> Result<(), StoreError> {
+    let gone = || Event::Refuse(vec![not_found(batch)]);
+    let Some(of) = get(ports, &batch.tenant, of).await? else {
+        return take(ports, batch, gone()).await.map(drop);
+    };
+    let bytes = of.parts.iter().map(|part| part.sealed.size.bytes).sum();
+    let Some(held) = hold(ports, batch, None, busy_until_ms(ports, bytes)).await? else { return Ok(()) };
+    match Box::pin(write(ports, &held, &of)).await {
+        Ok(()) => hold(ports, &held, None, 0).await.map(drop),
+        Err(StoreError::NotFound) => take(ports, &held, gone()).await.map(drop),
+        Err(error) => freed(ports, &held, Err(error)).await,
+    }
+}
+
+async fn write(ports: &Ports, batch: &Batch, of: &Batch) -> Result<(), StoreError> {
     let mut file = receive(ports, u64::MAX).await?;
-    for part in &batch.parts {
-        write_failed(ports, batch, part, &mut file).await?;
+    for part in &of.parts {
+        write_failed(ports, of, part, &mut file).await?;
     }
     let new = NewFile {
         tenant: batch.tenant.clone(),
         purpose: Purpose::Batch,
-        filename: format!("{}_retry.jsonl", batch.id),
+        filename: format!("{}_retry.jsonl", of.id),
         expires_after_ms: None,
-        id: key.as_deref().map(|key| input_id(batch, key)),
+        id: Some(batch.asked.input),
     };
-    let input = file.finish(new).await.map_err(told)?.id;
-    let asked = Asked { input, ..batch.asked.clone() };
-    let new = NewBatch { tenant: batch.tenant.clone(), asked, window_ms, key };
-    create(ports, new).await.map(Some)
+    file.finish(new).await.map(drop).map_err(told)
 }
 
 /// Appends the lines of a part of which it has the last word, and which were not answered with success.
@@ -79,9 +106,9 @@ fn told(error: ReceiveError) -> StoreError {
     }
 }
 
-/// The input of the retry that a key names.
-fn input_id(batch: &Batch, key: &str) -> NativeFileId {
-    let mut id = super::create::derive(&["retry", &batch.id.text(), batch.tenant.as_str(), key]);
-    id[..6].copy_from_slice(&batch.created_ms.to_be_bytes()[2..]);
-    NativeFileId(id)
+/// The input of the retry that a key names, or of the one without.
+fn input_id(batch: &Batch, key: Option<&str>) -> NativeFileId {
+    let (of, tenant) = (batch.id.text(), batch.tenant.as_str());
+    let words = ["retry", &of, tenant].into_iter().chain(key);
+    NativeFileId::derived(derive(&words.collect::<Vec<_>>()))
 }

@@ -4,8 +4,9 @@
 
 use futures_util::StreamExt;
 
+use super::retry;
 use super::splitting::Splitting;
-use super::{discard, place, take};
+use super::{busy_until_ms, discard, freed, hold, place, take};
 use crate::batch::input::{self, Checker, Splitter};
 use crate::batch::{Batch, Event, InputError, Part};
 use crate::faults::{Fault, planted};
@@ -20,9 +21,48 @@ struct Split {
     model: Option<String>,
 }
 
+/// Takes the batch for a split, and splits it, unless somebody was faster. Without its input it is refused, unless that is
+/// still to be written: then it is written first.
+pub(super) async fn begin(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
+    // Read once: who writes an input that is owed may be about to.
+    let stored = ports.files.get(batch.asked.input).await?;
+    if stored.is_none()
+        && let Some(of) = batch.asked.retry_of
+    {
+        return retry::write_input(ports, batch, of).await;
+    }
+    match input(batch, stored, ports.clock.now_ms()) {
+        Ok(file) => {
+            let Some(held) = hold(ports, batch, None, busy_until_ms(ports, file.bytes)).await? else { return Ok(()) };
+            let done = Box::pin(split(ports, &held, &file)).await;
+            freed(ports, &held, done).await
+        }
+        Err(error) => take(ports, batch, Event::Refuse(vec![error])).await.map(drop),
+    }
+}
+
+/// The input, or why it is none.
+fn input(batch: &Batch, stored: Option<File>, now_ms: u64) -> Result<File, InputError> {
+    let readable =
+        |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
+    match stored.filter(readable) {
+        None => Err(not_found(batch)),
+        Some(file) if file.purpose != Purpose::Batch => Err(input::wrong_purpose(file.purpose.name())),
+        Some(file) => Ok(file),
+    }
+}
+
+pub(super) fn not_found(batch: &Batch) -> InputError {
+    input::input_not_found(&batch.asked.input_name())
+}
+
 /// Reads the input and stores what it became, unless somebody was faster.
-pub(super) async fn split(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
-    match read(ports, batch).await? {
+async fn split(ports: &Ports, batch: &Batch, file: &File) -> Result<(), StoreError> {
+    match read(ports, batch, file).await? {
+        Ok(split) if !has_room(batch, &split) => {
+            discard(ports, &split.parts).await;
+            take(ports, batch, Event::Refuse(vec![input::too_long_names()])).await?;
+        }
         Ok(split) => {
             let ours = split.parts.clone();
             if planted(Fault::PlacedBeforeSplit) {
@@ -38,6 +78,11 @@ pub(super) async fn split(ports: &Ports, batch: &Batch) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// Whether the row can be written with these parts.
+fn has_room(batch: &Batch, split: &Split) -> bool {
+    Batch { parts: split.parts.clone(), model: split.model.clone(), ..batch.clone() }.fits()
 }
 
 /// Somebody was faster, or the reply was lost: only the row says whose parts these are.
@@ -64,28 +109,19 @@ async fn place_unchosen(ports: &Ports, batch: &Batch, unchosen: &[Part]) -> Resu
     Ok(())
 }
 
-async fn read(ports: &Ports, batch: &Batch) -> Result<Result<Split, Vec<InputError>>, StoreError> {
-    let id = batch.asked.input;
-    let not_found = || vec![input::input_not_found(&batch.asked.input_name())];
-    let now_ms = ports.clock.now_ms();
-    let readable =
-        |file: &File| batch.asked.misnamed.is_none() && file.tenant == batch.tenant && file.is_readable(now_ms);
-    let Some(file) = ports.files.get(id).await?.filter(readable) else { return Ok(Err(not_found())) };
-    if file.purpose != Purpose::Batch {
-        return Ok(Err(vec![input::wrong_purpose(file.purpose.name())]));
-    }
+async fn read(ports: &Ports, batch: &Batch, file: &File) -> Result<Result<Split, Vec<InputError>>, StoreError> {
     let mut splitting = Splitting::new(ports, batch);
     loop {
         let stream = match ports.objects.stream(&file.object).await {
             Ok((_, stream)) => stream,
-            Err(StoreError::NotFound) => return Ok(Err(not_found())),
+            Err(StoreError::NotFound) => return Ok(Err(vec![not_found(batch)])),
             Err(error) => return Err(error),
         };
         if let Err(error) = pass(&mut splitting, stream).await {
             let sealed = splitting.into_parts();
             discard(ports, &sealed).await;
             // It may have been deleted while it was read.
-            return if matches!(error, StoreError::NotFound) { Ok(Err(not_found())) } else { Err(error) };
+            return if matches!(error, StoreError::NotFound) { Ok(Err(vec![not_found(batch)])) } else { Err(error) };
         }
         if !splitting.needs_another_pass() {
             break;

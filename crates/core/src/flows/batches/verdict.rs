@@ -48,6 +48,8 @@ pub(super) struct Home<'a> {
     pub(super) doubtful: bool,
     pub(super) now_ms: u64,
     pub(super) timing: &'a Timing,
+    /// The batch's row holds a part more.
+    pub(super) has_room: bool,
 }
 
 impl Home<'_> {
@@ -64,7 +66,7 @@ impl Home<'_> {
 
     /// Whether a line of that fate runs again.
     pub(super) fn reruns(&self, fate: Fate) -> bool {
-        let room = self.part.picked < MAX_PICKED && self.batch.parts.len() < MAX_PARTS;
+        let room = self.has_room && self.part.picked < MAX_PICKED && self.batch.parts.len() < MAX_PARTS;
         let attempts_left = self.part.attempt + 1 < self.timing.max_attempts;
         let reason = match (fate, self.ending) {
             (Fate::Passing, Ending::Batch { .. }) => attempts_left,
@@ -112,8 +114,22 @@ const EXPIRED: &str = "batch_expired";
 
 /// Both are kept in the batch's row, which has no room for long ones.
 fn said(code: &str, message: &str) -> Rest {
-    let short = |text: &str, most: usize| text[..text.floor_char_boundary(most)].to_owned();
     Rest { code: short(code, 64), message: short(message, 200) }
+}
+
+/// The beginning of a text that is at most so many bytes as JSON.
+fn short(text: &str, mut most: usize) -> String {
+    let fits = |letter: &char| {
+        let bytes = match *letter {
+            '"' | '\\' => 2,
+            letter if letter.is_ascii_control() => 6,
+            letter => letter.len_utf8(),
+        };
+        let left = most.checked_sub(bytes);
+        most = left.unwrap_or(0);
+        left.is_some()
+    };
+    text.chars().take_while(fits).collect()
 }
 
 /// Whether a batch has lines that were not run in time.
