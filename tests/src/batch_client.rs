@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::{Home, Output, Process, offpeak, run};
+use crate::{Home, Output, PATIENCE, Process, offpeak, run, until};
 
 /// A user of `offpeak batch` at one server.
 #[derive(Debug)]
@@ -75,6 +75,11 @@ impl BatchClient {
     pub fn lines(&self, name: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.home.join(name)).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// Waits until the batch of `in.jsonl` is noted in its state.
+    pub async fn noted(&self) -> String {
+        until("a batch in the state", PATIENCE, async || Some(self.state()?["batch_id"].as_str()?.to_owned())).await
     }
 
     /// The state beside `in.jsonl`, if there is one.

@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::{PATIENCE, Recorded, until};
@@ -27,8 +28,10 @@ pub enum Meddling {
     Refused(u16),
     /// It takes effect, and the connection is cut in place of an answer.
     ReplyLost,
-    /// It takes effect, and no answer comes until the caller has gone.
+    /// It takes effect, and no answer comes until it is released.
     ReplyHeld,
+    /// It is answered with an empty list, as if nothing were there yet.
+    NothingListed,
     /// Half of the answer's body comes.
     Cut,
 }
@@ -50,6 +53,7 @@ struct State {
     seen: Mutex<Vec<Recorded>>,
     /// Calls whose reply is held.
     held: Mutex<usize>,
+    release: Notify,
 }
 
 #[derive(Debug)]
@@ -72,6 +76,7 @@ impl Meddler {
             rules: Mutex::default(),
             seen: Mutex::default(),
             held: Mutex::default(),
+            release: Notify::new(),
         });
         let server = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { state, base, server }
@@ -95,6 +100,11 @@ impl Meddler {
     /// Waits until a reply is held.
     pub async fn holds(&self) {
         until("a held reply", PATIENCE, async || (*self.state.held.lock() > 0).then_some(())).await;
+    }
+
+    /// Lets the reply go that is held.
+    pub fn release(&self) {
+        self.state.release.notify_one();
     }
 }
 
@@ -151,7 +161,12 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> std::io::Resul
         Some(Meddling::ReplyLost) => Err(cut()),
         Some(Meddling::ReplyHeld) => {
             *state.held.lock() += 1;
-            std::future::pending().await
+            state.release.notified().await;
+            Ok(Response::from_parts(head, whole(body)))
+        }
+        Some(Meddling::NothingListed) => {
+            let nothing = Bytes::from(r#"{"object":"list","data":[],"has_more":false}"#);
+            Ok(Response::new(whole(nothing)))
         }
         Some(Meddling::Cut) => {
             let mut response = Response::from_parts(head, half(&body));

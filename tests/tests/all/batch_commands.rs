@@ -58,7 +58,7 @@ async fn a_batch_is_cancelled_and_whoever_waits_for_it_is_told() {
     client.input(&input("line", 5, &["gpt-a"]));
     let mut submitting = client.submitting(&[]);
     upstream.created(1).await;
-    let batch = client.state().unwrap()["batch_id"].as_str().unwrap().to_owned();
+    let batch = client.noted().await;
     let cancelled = client.run(&["cancel", &batch]).await;
     assert!(succeeded(&cancelled).starts_with(&format!("{batch} cancel")), "{cancelled:?}");
     let ended = submitting.end_within(PATIENCE).await;

@@ -34,9 +34,8 @@ async fn a_client_that_is_killed_while_it_waits_joins_its_batch() {
     let client = BatchClient::of(&gateway.base_url());
     client.input(&input("line", COUNT, &["gpt-a"]));
     let mut submitting = client.submitting(&[]);
-    upstream.created(1).await;
+    let batch = client.noted().await;
     submitting.kill();
-    let batch = client.state().unwrap()["batch_id"].as_str().unwrap().to_owned();
     assert_eq!(submitted(&client, &[]).await, batch);
     // And once more when all is done.
     assert_eq!(submitted(&client, &[]).await, batch);
@@ -57,14 +56,16 @@ async fn an_interrupted_client_says_that_its_batch_goes_on() {
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let ended = submitting.end_within(PATIENCE).await;
     assert_eq!(ended.code(), Some(130), "{}", submitting.log());
-    assert!(submitting.log().contains("goes on, and the same command joins it"), "{}", submitting.log());
+    assert!(submitting.log().contains("goes on, and the same command without --new joins it"), "{}", submitting.log());
     submitted(&client, &[]).await;
     assert_eq!(upstream.counts().lines_run, COUNT as u64);
 }
 
-/// A client killed after the create took effect, before it could note the batch; then the same command again.
-async fn killed_between(server: &str, key: Option<&str>) -> String {
+/// A client killed after the create took effect, before it could note the batch; then the same command again. The list of
+/// batches may lag, so that nothing is found in it.
+async fn killed_between(server: &str, key: Option<&str>, lags: bool) -> String {
     let between = Meddler::before(server).await;
+    between.meddle("GET /v1/batches", usize::from(lags) * 10, Meddling::NothingListed);
     between.meddle("POST /v1/batches", 1, Meddling::ReplyHeld);
     let client = BatchClient::of(between.url());
     let client = if let Some(key) = key { client.with_key(key) } else { client };
@@ -78,17 +79,19 @@ async fn killed_between(server: &str, key: Option<&str>) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_is_killed_before_it_notes_its_batch_makes_no_second_one() {
-    let upstream = Upstream::sound().await;
-    let gateway = Gateway::before(&upstream).start().await;
-    let batch = killed_between(&gateway.base_url(), None).await;
-    assert_eq!((batches(&gateway.http).await, inputs(&gateway.http).await), (vec![batch], 1));
-    assert_eq!(upstream.counts().lines_run, COUNT as u64);
+    for lags in [false, true] {
+        let upstream = Upstream::sound().await;
+        let gateway = Gateway::before(&upstream).start().await;
+        let batch = killed_between(&gateway.base_url(), None, lags).await;
+        assert_eq!((batches(&gateway.http).await, inputs(&gateway.http).await), (vec![batch], 1));
+        assert_eq!(upstream.counts().lines_run, COUNT as u64);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_it_where_the_server_knows_no_idempotency_key() {
     let upstream = Upstream::sound().await;
-    killed_between(upstream.url(), Some("sk-own")).await;
+    killed_between(upstream.url(), Some("sk-own"), false).await;
     let counts = upstream.counts();
     assert_eq!((counts.batches_created, counts.files_uploaded, counts.paid_twice), (1, 1, 0));
 }
@@ -107,23 +110,6 @@ async fn a_lost_reply_of_create_makes_no_second_batch() {
         }
         assert_eq!(upstream.counts().batches_created, 2, "one of the gateway's and one of the client's: {lost:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_key_alone_makes_a_repeat_find_the_batch() {
-    let upstream = Upstream::sound().await;
-    let gateway = Gateway::before(&upstream).start().await;
-    let between = Meddler::before(&gateway.base_url()).await;
-    between.meddle("POST /v1/batches", 1, Meddling::ReplyLost);
-    // As if the list did not show the batch yet.
-    let client = BatchClient::of(between.url());
-    client.input(&input("line", COUNT, &["gpt-a"]));
-    submitted(&client, &[]).await;
-    let first = &between.seen("POST /v1/batches")[0];
-    let key = first.headers["idempotency-key"].to_str().unwrap();
-    let again = gateway.http.post_bytes("/v1/batches", first.body.clone()).header("idempotency-key", key);
-    again.header("content-type", "application/json").send().await;
-    assert_eq!(batches(&gateway.http).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -149,9 +135,12 @@ async fn another_input_other_options_and_a_wish_make_another_batch() {
     let done = client.submit(&["--metadata", "night=2"]).await;
     assert!(done.err.contains(&format!("in.jsonl.offpeak.json named {}", made[2])), "{done:?}");
     made.push(done.out.trim().to_owned());
+    let between = Meddler::before(&gateway.base_url()).await;
+    let client = client.at(between.url());
+    made.push(submitted(&client, &["--metadata", "night=2"]).await);
     made.sort();
     made.dedup();
-    assert_eq!((made.len(), batches(&gateway.http).await.len()), (4, 4));
+    assert_eq!((made.len(), batches(&gateway.http).await.len()), (5, 5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,4 +161,22 @@ async fn a_batch_that_is_gone_is_said_to_be() {
     let odd = client.submit(&[]).await;
     assert_eq!(odd.code, Some(1));
     assert!(odd.err.contains("is no state of a batch; move it away"), "{odd:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_input_that_changes_while_it_is_sent_is_not_run() {
+    let upstream = Upstream::sound().await;
+    let gateway = Gateway::before(&upstream).start().await;
+    let between = Meddler::before(&gateway.base_url()).await;
+    between.meddle("POST /v1/files", 1, Meddling::ReplyHeld);
+    let client = BatchClient::of(between.url());
+    client.input(&input("line", COUNT, &["gpt-a"]));
+    let mut submitting = client.submitting(&[]);
+    between.holds().await;
+    client.input(&input("else", COUNT, &["gpt-a"]));
+    between.release();
+    let ended = submitting.end_within(PATIENCE).await;
+    assert_eq!(ended.code(), Some(1), "{}", submitting.log());
+    assert!(submitting.log().contains("was changed while it was sent; nothing was run"), "{}", submitting.log());
+    assert_eq!((batches(&gateway.http).await.len(), inputs(&gateway.http).await), (0, 0));
 }

@@ -238,6 +238,21 @@ async fn without_ranges_a_download_that_is_cut_begins_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_that_cannot_be_completed_leaves_what_was_there() {
+    let upstream = Upstream::with(Faults { download_truncate: 1_000, ..Faults::default() }).await;
+    let client = BatchClient::of(upstream.url()).with_key("sk-own");
+    client.input(&input("line", 100, &["gpt-a"]));
+    client.home.write("in.output.jsonl", "yesterday's\n");
+    let cut = client.submit(&["--retry-for", "1s"]).await;
+    code(&cut, 1);
+    assert_eq!(std::fs::read_to_string(client.home.join("in.output.jsonl")).unwrap(), "yesterday's\n");
+    left_no_parts(&client);
+    upstream.fails_with(Faults::default());
+    code(&client.submit(&[]).await, 0);
+    assert_eq!((answers(&client, "in.output.jsonl"), upstream.counts().batches_created), (100, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_is_refused_is_not_shown() {
     const KEY: &str = "sk-canary-batch-77aa";
     let upstream = Upstream::sound().await;

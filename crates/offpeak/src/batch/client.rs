@@ -1,5 +1,6 @@
 //! One HTTP call: the clients, the addresses, the key, and the reading of answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,9 @@ impl Client {
         if let Some(key) = key {
             bearer(key)?;
         }
-        let reads = || builder().read_timeout(ANSWER).redirect(Policy::limited(5));
-        let writes = || builder().redirect(Policy::none());
+        let is_here = base.host_str().is_some_and(is_loopback);
+        let reads = || builder(is_here).read_timeout(ANSWER).redirect(Policy::limited(5));
+        let writes = || builder(is_here).redirect(Policy::none());
         Ok(Self {
             base,
             key: key.cloned(),
@@ -135,12 +137,20 @@ fn bearer(key: &SecretString) -> anyhow::Result<HeaderValue> {
     Ok(value)
 }
 
-fn builder() -> ClientBuilder {
-    reqwest::Client::builder()
+/// No proxy leads back to this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Proxies are those of the environment.
+fn builder(is_here: bool) -> ClientBuilder {
+    let builder = reqwest::Client::builder()
         .user_agent(concat!("offpeak/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
         .retry(reqwest::retry::never())
-        .referer(false)
+        .referer(false);
+    if is_here { builder.no_proxy() } else { builder }
 }
 
 /// Trusts whom the system trusts. Where it trusts nobody, as in a container with nothing but this binary, the

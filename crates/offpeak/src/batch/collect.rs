@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::client::Client;
 use super::download::download;
 use super::places::Places;
-use super::wire::Batch;
+use super::wire::{Batch, Counts};
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,8 @@ impl Verdict {
     /// Of a batch that has ended.
     pub(super) fn of(batch: &Batch) -> Self {
         // A server that does not count tells by the error file.
-        let failed = batch.request_counts.map_or(batch.error_file_id.is_some(), |counts| counts.failed > 0);
+        let is_short = |counts: Counts| counts.failed > 0 || counts.completed < counts.total;
+        let failed = batch.request_counts.map_or(batch.error_file_id.is_some(), is_short);
         match (batch.status.as_str(), failed) {
             ("completed", false) => Self::AllSucceeded,
             ("completed", true) => Self::SomeFailed,
@@ -85,7 +86,6 @@ async fn fetch(client: &Client, file: Option<&str>, place: &Path, lines: u64, wh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::wire::Counts;
 
     #[test]
     fn the_verdict_follows_from_status_and_counts() {
@@ -96,6 +96,7 @@ mod tests {
         };
         assert_eq!(verdict("completed", Some((9, 0)), None), Verdict::AllSucceeded);
         assert_eq!(verdict("completed", Some((8, 1)), Some("f")), Verdict::SomeFailed);
+        assert_eq!(verdict("completed", Some((8, 0)), None), Verdict::SomeFailed);
         assert_eq!(verdict("completed", None, None), Verdict::AllSucceeded);
         assert_eq!(verdict("completed", None, Some("f")), Verdict::SomeFailed);
         for status in ["failed", "expired", "cancelled", "unheard of"] {

@@ -28,7 +28,7 @@ pub(super) enum Failure {
 }
 
 /// An HTTP answer other than success, in the server's words.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Denial {
     /// The HTTP status.
     pub(super) status: u16,

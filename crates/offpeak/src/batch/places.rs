@@ -34,7 +34,7 @@ impl Places {
     pub(super) fn of_batch(id: &str, wanted: Option<&Path>) -> Self {
         match wanted {
             Some(file) if !is_folder(file) => Self::of_file(file),
-            folder => Self::within(folder.unwrap_or(Path::new("")), id),
+            folder => Self::within(folder.unwrap_or(Path::new("")), &name(id)),
         }
     }
 
@@ -59,6 +59,13 @@ impl Places {
         let Some(folder) = folder else { return Ok(()) };
         std::fs::create_dir_all(folder).with_context(|| format!("could not make the folder {}", folder.display()))
     }
+}
+
+/// A server's id as the name of a file, wherever it would lead.
+fn name(id: &str) -> String {
+    id.chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || "_-".contains(letter) { letter } else { '_' })
+        .collect()
 }
 
 /// What is a folder, or ends as one does.
@@ -92,6 +99,7 @@ mod tests {
         }
         let of_batch = Places::of_batch("batch_1", None);
         assert_eq!(of_batch.output, Path::new("batch_1.output.jsonl"));
+        assert_eq!(Places::of_batch("../a/b", None).output, Path::new("___a_b.output.jsonl"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::failure::plain;
 use super::wire::Batch;
 use crate::output;
 
@@ -115,12 +116,12 @@ impl Progress {
 /// A batch in a line: `gained` lines were done within `within`.
 fn line(batch: &Batch, gained: u64, within: Duration) -> String {
     let counts = batch.counts();
-    let status = super::failure::plain(&batch.status);
+    let (id, status) = (plain(&batch.id), plain(&batch.status));
     if counts.total == 0 {
-        return format!("{}: {status}", batch.id);
+        return format!("{id}: {status}");
     }
     let (done, total, failed) = (counts.done(), counts.total, counts.failed);
-    let text = format!("{}: {status}, {done} of {total} done, {failed} failed", batch.id);
+    let text = format!("{id}: {status}, {done} of {total} done, {failed} failed");
     if gained == 0 || within.is_zero() || batch.has_ended() {
         return text;
     }

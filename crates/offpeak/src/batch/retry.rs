@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::client::Client;
-use super::failure::Failure;
+use super::failure::{Failure, plain};
 use super::places::Places;
 use super::submit::{Follow, follow};
 use super::target::Target;
@@ -22,7 +22,7 @@ pub(crate) struct Options {
     batch: String,
     #[command(flatten)]
     follow: Follow,
-    /// Make another batch, although the lines of this one were run again before
+    /// Make another batch, although the lines of this one were run again before; to join that one, leave this out again
     #[arg(long)]
     new: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let client = options.target.patient()?;
     let again = again(&client, options).await?;
-    output::line(&again.id)?;
+    output::line(plain(&again.id))?;
     let places = Places::of_batch(&again.id, options.follow.output.as_deref());
     follow(&client, &again.id, &options.follow, &places).await
 }

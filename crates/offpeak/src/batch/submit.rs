@@ -1,7 +1,7 @@
 //! `offpeak batch submit`: a file becomes a batch, once, however often the command is run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use clap::Args;
 use super::client::Client;
 use super::collect::collect;
 use super::create;
+use super::failure::plain;
 use super::input::Input;
 use super::places::Places;
 use super::state::{Asked, State, beside};
@@ -39,7 +40,7 @@ pub(crate) struct Options {
     /// Send a larger file in parts of this size, such as 4MiB [default: parts of 64MiB from 512 MB on]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     part_size: Option<u64>,
-    /// Make another batch, although FILE.offpeak.json names one of the same input
+    /// Make another batch, although FILE.offpeak.json names one of the same input; to join that one, leave this out again
     #[arg(long)]
     new: bool,
     #[command(flatten)]
@@ -52,7 +53,7 @@ pub(super) struct Follow {
     /// Wait until the batch has ended, and fetch its files
     #[arg(long)]
     pub(super) wait: bool,
-    /// The folder of the files, or the file of the lines that succeeded [default: NAME.output.jsonl and NAME.errors.jsonl beside the input]
+    /// The folder of the files, or the file of the lines that succeeded [default: NAME.output.jsonl and NAME.errors.jsonl, of a submission beside the input]
     #[arg(long, value_name = "DIR|FILE", requires = "wait")]
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]
@@ -66,11 +67,11 @@ pub(super) struct Follow {
 pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let client = options.target.patient()?;
     let places = Places::of_input(&options.file, options.follow.output.as_deref())?;
-    let turn = turn(&options.file)?;
+    let turn = turn(&client, &options.file)?;
     let input = Input::read(&options.file)?;
     let batch = begin(&client, &input, options).await?;
     drop(turn);
-    output::line(&batch)?;
+    output::line(plain(&batch))?;
     follow(&client, &batch, &options.follow, &places).await
 }
 
@@ -83,9 +84,9 @@ pub(super) async fn follow(client: &Client, batch: &str, follow: &Follow, places
         return Ok(ExitCode::SUCCESS);
     }
     let fetched = async {
-        let batch = ended(client, batch, &follow.pauses)
-            .await
-            .with_context(|| format!("could not wait for {batch}, which goes on; the same command joins it"))?;
+        let batch = ended(client, batch, &follow.pauses).await.with_context(|| {
+            format!("could not wait for {batch}, which goes on; the same command without --new joins it")
+        })?;
         let verdict = collect(client, &batch, places).await?;
         Ok(ExitCode::from(verdict))
     };
@@ -93,7 +94,7 @@ pub(super) async fn follow(client: &Client, batch: &str, follow: &Follow, places
         fetched = fetched => fetched,
         _ = tokio::signal::ctrl_c() => {
             client.progress.clear();
-            client.progress.say(format_args!("interrupted; {batch} goes on, and the same command joins it"));
+            client.progress.say(format_args!("interrupted; {batch} goes on, and the same command without --new joins it"));
             Ok(ExitCode::from(130))
         }
     }
@@ -136,7 +137,7 @@ async fn join(client: &Client, batch: &str, path: &Path) -> anyhow::Result<Strin
     let shown = path.display();
     let found = look(client, batch).await;
     let found = found.with_context(|| format!("{shown} names {batch}, which cannot be joined; --new makes another"))?;
-    let status = super::failure::plain(&found.status);
+    let status = plain(&found.status);
     client.progress.say(format_args!("joined {batch}, which {shown} names: {status}; --new makes another"));
     Ok(batch.to_owned())
 }
@@ -156,10 +157,14 @@ fn asked(client: &Client, input: &Input, options: &Options) -> anyhow::Result<As
 }
 
 /// Holds off other processes that submit the same file, until it is dropped: each of them would make a batch.
-fn turn(path: &Path) -> anyhow::Result<File> {
-    let file = File::open(path).with_context(|| format!("could not open {}", path.display()))?;
-    // Some network file systems have no locks; then the user is not to run the command twice at once.
-    let _ = file.lock();
+fn turn(client: &Client, path: &Path) -> anyhow::Result<File> {
+    let shown = path.display();
+    let file = File::open(path).with_context(|| format!("could not open {shown}"))?;
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        client.progress.say(format_args!("another process is submitting {shown}: waiting for it"));
+        // Some network file systems have no locks; then the command is not to be run twice at once.
+        let _ = file.lock();
+    }
     Ok(file)
 }
 

@@ -40,7 +40,7 @@ impl<'a> Tries<'a> {
         if !failure.is_passing() {
             return Err(failure);
         }
-        let pause = self.pause(&failure);
+        let pause = pause(self.failed, &failure);
         let spent = self.since.get_or_insert_with(Instant::now).elapsed();
         if spent + pause > self.client.patience {
             return Err(failure);
@@ -57,16 +57,17 @@ impl<'a> Tries<'a> {
     pub(super) const fn went_on(&mut self) {
         (self.failed, self.since) = (0, None);
     }
+}
 
-    fn pause(&self, failure: &Failure) -> Duration {
-        let (first, longest) = PAUSES;
-        let full = first.saturating_mul(1 << self.failed.min(10)).min(longest);
-        // Between half and all of it, so that many clients do not return together.
-        let own = full.mul_f64(rand::random_range(0.5..=1.0));
-        match failure {
-            Failure::Denied(denial) => denial.retry_after.map_or(own, |wait| wait.min(LONGEST_WAIT).max(first)),
-            Failure::Unreachable(_) | Failure::Unanswered(_) | Failure::Unreadable(_) | Failure::Source => own,
-        }
+/// The pause after so many failures and this one more.
+fn pause(failed: u32, failure: &Failure) -> Duration {
+    let (first, longest) = PAUSES;
+    let full = first.saturating_mul(1 << failed.min(10)).min(longest);
+    // Between half and all of it, so that many clients do not return together.
+    let own = full.mul_f64(rand::random_range(0.5..=1.0));
+    match failure {
+        Failure::Denied(denial) => denial.retry_after.map_or(own, |wait| wait.min(LONGEST_WAIT).max(first)),
+        Failure::Unreachable(_) | Failure::Unanswered(_) | Failure::Unreadable(_) | Failure::Source => own,
     }
 }
 
@@ -86,6 +87,29 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => tries.again(failure).await?,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::RETRY_AFTER;
+
+    use super::*;
+    use crate::batch::failure::Denial;
+
+    #[test]
+    fn pauses_double_up_to_a_bound_unless_the_server_asks_for_another() {
+        let failure = Failure::Unanswered(String::new());
+        for (failed, at_most_ms) in [(0, 250), (1, 500), (3, 2_000), (7, 30_000), (40, 30_000)] {
+            let pause = pause(failed, &failure).as_millis();
+            assert!(pause <= at_most_ms && pause >= at_most_ms / 2, "{failed}: {pause}");
+        }
+        for (asked_s, want_ms) in [(0_u64, 250), (7, 7_000), (3_600, 300_000)] {
+            let headers = [(RETRY_AFTER, HeaderValue::from(asked_s))].into_iter().collect();
+            let denial = Denial::read(503, &headers, b"", None);
+            assert_eq!(pause(3, &Failure::Denied(denial)).as_millis(), want_ms);
         }
     }
 }
