@@ -42,6 +42,8 @@ struct Pass {
     first: FirstLine,
     bytes: u64,
     lines: u64,
+    /// Those among them of which the checker keeps something.
+    sound: u64,
     errors: u64,
 }
 
@@ -58,6 +60,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         first: FirstLine::default(),
         bytes: 0,
         lines: 0,
+        sound: 0,
         errors: 0,
     };
     let mut splitter = Splitter::default();
@@ -94,12 +97,17 @@ impl Pass {
         self.first.push(&piece);
         splitter.push(piece);
         self.lines(splitter)?;
-        Ok(!self.checker.is_full())
+        Ok(!self.is_full())
+    }
+
+    /// More lines than any batch may have are not looked at, and would take memory without end.
+    const fn is_full(&self) -> bool {
+        self.sound > input::MAX_LINES
     }
 
     fn lines(&mut self, splitter: &mut Splitter) -> anyhow::Result<()> {
         while let Some(line) = splitter.take() {
-            if !self.checker.is_full() {
+            if !self.is_full() {
                 self.line(&line)?;
             }
         }
@@ -109,6 +117,7 @@ impl Pass {
     fn line(&mut self, line: &Line) -> anyhow::Result<()> {
         self.lines += 1;
         let request = self.checker.check(line);
+        self.sound += u64::from(request.is_some());
         let is_too_large =
             request.is_some_and(|request| !Limits::OPENAI.hold(request.peek.size(self.endpoint, request.body.len())));
         if is_too_large {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, StatusCode};
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
@@ -19,22 +19,20 @@ use super::wire;
 /// # Errors
 /// It cannot be had, or not be written.
 pub(super) async fn download(client: &Client, file: &str, place: &Path) -> anyhow::Result<()> {
-    let shown = place.display();
-    let mut partial = Partial::begin(place).await.with_context(|| format!("could not write {shown}"))?;
-    let mut tries = Tries::of(client, "fetching a file");
-    loop {
-        let had = partial.bytes;
-        match partial.go_on(client, file).await.with_context(|| format!("could not write {shown}"))? {
-            Ok(()) => break,
-            Err(failure) => {
-                if had > 0 && partial.bytes > had {
-                    tries.went_on();
-                }
-                tries.again(failure).await.with_context(|| format!("could not fetch {file}"))?;
+    let fetched = async {
+        let mut partial = Partial::begin(place).await?;
+        let mut tries = Tries::of(client, "fetching a file");
+        loop {
+            let had = partial.bytes;
+            let Err(failure) = partial.go_on(client, file).await else { break };
+            if had > 0 && partial.bytes > had {
+                tries.went_on();
             }
+            tries.again(failure).await?;
         }
-    }
-    partial.finish(place).await.with_context(|| format!("could not write {shown}"))
+        Ok::<_, Failure>(partial.finish(place).await?)
+    };
+    fetched.await.with_context(|| format!("could not fetch {file} to {}", place.display()))
 }
 
 /// What has come so far, under a name of its own.
@@ -55,8 +53,29 @@ impl Partial {
         Ok(Self { path, file, bytes: 0, tag: None })
     }
 
-    /// Asks for what is missing. The outer error is the disk's, the inner one the server's.
-    async fn go_on(&mut self, client: &Client, file: &str) -> std::io::Result<Result<(), Failure>> {
+    /// Asks for what is missing, and takes it.
+    async fn go_on(&mut self, client: &Client, file: &str) -> Result<(), Failure> {
+        let response = match client.send(self.request(client, file)).await {
+            Ok(response) => response,
+            Err(failure) if failure.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16()) => {
+                self.restart().await?;
+                return Err(Failure::Unanswered("there is less of the file than before".to_owned()));
+            }
+            Err(failure) => return Err(failure),
+        };
+        if !self.continues_with(&response) {
+            self.restart().await?;
+        }
+        if response.status() == StatusCode::PARTIAL_CONTENT && self.bytes == 0 {
+            return Err(Failure::Unanswered("a part came that was not asked for".to_owned()));
+        }
+        self.tag = strong_tag(response.headers());
+        let said = length(response.headers()).map(|length| self.bytes + length);
+        self.take(response).await?;
+        self.is_whole(client, file, said).await
+    }
+
+    fn request(&self, client: &Client, file: &str) -> RequestBuilder {
         let mut request = client.get(&["files", file, "content"], &[]);
         if self.bytes > 0 {
             request = request.header(RANGE, format!("bytes={}-", self.bytes));
@@ -64,35 +83,15 @@ impl Partial {
                 request = request.header(IF_RANGE, tag);
             }
         }
-        let mut response = match client.send(request).await {
-            Ok(response) => response,
-            Err(failure) => {
-                if failure.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16()) {
-                    self.restart().await?;
-                    return Ok(Err(Failure::Unanswered("there is less of the file than before".to_owned())));
-                }
-                return Ok(Err(failure));
-            }
-        };
-        if !self.continues_with(&response) {
-            self.restart().await?;
+        request
+    }
+
+    async fn take(&mut self, mut response: Response) -> Result<(), Failure> {
+        while let Some(piece) = response.chunk().await.map_err(Failure::of)? {
+            self.file.write_all(&piece).await?;
+            self.bytes += piece.len() as u64;
         }
-        if response.status() == StatusCode::PARTIAL_CONTENT && self.bytes == 0 {
-            return Ok(Err(Failure::Unanswered("a part came that was not asked for".to_owned())));
-        }
-        self.tag = strong_tag(response.headers());
-        let said = length(response.headers()).map(|length| self.bytes + length);
-        loop {
-            match response.chunk().await {
-                Ok(Some(piece)) => {
-                    self.file.write_all(&piece).await?;
-                    self.bytes += piece.len() as u64;
-                }
-                Ok(None) => break,
-                Err(error) => return Ok(Err(Failure::of(error))),
-            }
-        }
-        self.is_whole(client, file, said).await
+        Ok(())
     }
 
     /// Whether an answer begins where this ends.
@@ -105,32 +104,26 @@ impl Partial {
     }
 
     async fn restart(&mut self) -> std::io::Result<()> {
+        // A write under way would land in what comes next.
+        self.file.flush().await?;
         self.file = File::create(&self.path).await?;
         (self.bytes, self.tag) = (0, None);
         Ok(())
     }
 
     /// A transfer without a length ends early without a sign: then the server is asked how long the file is.
-    async fn is_whole(
-        &mut self,
-        client: &Client,
-        file: &str,
-        said: Option<u64>,
-    ) -> std::io::Result<Result<(), Failure>> {
+    async fn is_whole(&mut self, client: &Client, file: &str, said: Option<u64>) -> Result<(), Failure> {
         let whole = match said {
             Some(said) => Some(said),
-            None => match client.json::<wire::File>(client.get(&["files", file], &[])).await {
-                Ok(file) => file.bytes,
-                Err(failure) => return Ok(Err(failure)),
-            },
+            None => client.json::<wire::File>(client.get(&["files", file], &[])).await?.bytes,
         };
         if whole.is_none_or(|whole| whole == self.bytes) {
-            return Ok(Ok(()));
+            return Ok(());
         }
         if whole.is_some_and(|whole| whole < self.bytes) {
             self.restart().await?;
         }
-        Ok(Err(Failure::Unanswered("the file came in part only".to_owned())))
+        Err(Failure::Unanswered("the file came in part only".to_owned()))
     }
 
     async fn finish(mut self, place: &Path) -> std::io::Result<()> {

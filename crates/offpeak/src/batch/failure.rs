@@ -25,6 +25,9 @@ pub(super) enum Failure {
     /// What was to be sent could not be read.
     #[error("the input could not be read: it was changed while it was sent")]
     Source,
+    /// What came could not be written.
+    #[error("it could not be written: {0}")]
+    Disk(#[from] std::io::Error),
 }
 
 /// An HTTP answer other than success, in the server's words.
@@ -74,7 +77,7 @@ impl Failure {
                 Some(should) => should,
                 None => matches!(denial.status, 408 | 425 | 429 | 500..),
             },
-            Self::Unreadable(_) | Self::Source => false,
+            Self::Unreadable(_) | Self::Source | Self::Disk(_) => false,
         }
     }
 
@@ -82,7 +85,7 @@ impl Failure {
     pub(super) const fn status(&self) -> Option<u16> {
         match self {
             Self::Denied(denial) => Some(denial.status),
-            Self::Unreachable(_) | Self::Unanswered(_) | Self::Unreadable(_) | Self::Source => None,
+            Self::Unreachable(_) | Self::Unanswered(_) | Self::Unreadable(_) | Self::Source | Self::Disk(_) => None,
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     let (id, status) = ("ID", "STATUS");
     output::line(format_args!(
-        "{id:<32}  {status:<11}  {:>9}  {:>9}  {:>9}  {:<20}  ENDPOINT",
+        "{id:<38}  {status:<11}  {:>9}  {:>9}  {:>9}  {:<20}  ENDPOINT",
         "OK", "FAILED", "LINES", "CREATED"
     ))?;
     for raw in batches {
@@ -58,7 +58,7 @@ fn row(batch: &Batch) -> String {
     let created = batch.created_at.map_or_else(|| "-".to_owned(), time);
     let endpoint = batch.endpoint.as_deref().map_or_else(|| "-".to_owned(), plain);
     let (ok, failed, lines) = (counts.completed, counts.failed, counts.total);
-    format!("{id:<32}  {status:<11}  {ok:>9}  {failed:>9}  {lines:>9}  {created:<20}  {endpoint}")
+    format!("{id:<38}  {status:<11}  {ok:>9}  {failed:>9}  {lines:>9}  {created:<20}  {endpoint}")
 }
 
 /// Up to so many batches, as the server gives them.

@@ -20,7 +20,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// Where a command tells how far it is.
 #[derive(Debug)]
 pub(super) struct Progress {
-    bar: ProgressBar,
+    /// Of what goes on now, on a terminal.
+    bar: RefCell<Option<ProgressBar>>,
     is_terminal: bool,
     /// The last line where there is no terminal: its status, its text, and when it was told.
     told: RefCell<Option<(String, String, Instant)>>,
@@ -30,12 +31,14 @@ pub(super) struct Progress {
 
 /// Counts what is sent.
 #[derive(Debug, Clone)]
-pub(super) struct Sent(ProgressBar);
+pub(super) struct Sent(Option<ProgressBar>);
 
 impl Sent {
     /// So many bytes more.
     pub(super) fn add(&self, bytes: u64) {
-        self.0.inc(bytes);
+        if let Some(bar) = &self.0 {
+            bar.inc(bytes);
+        }
     }
 }
 
@@ -43,7 +46,7 @@ impl Progress {
     /// Nothing is shown yet.
     pub(super) fn new() -> Self {
         Self {
-            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            bar: RefCell::default(),
             is_terminal: std::io::stderr().is_terminal(),
             told: RefCell::default(),
             began: Cell::new(None),
@@ -52,19 +55,23 @@ impl Progress {
 
     /// Tells something beside the bar.
     pub(super) fn say(&self, text: impl Display) {
-        self.bar.suspend(|| output::remark(text));
+        match &*self.bar.borrow() {
+            Some(bar) => bar.suspend(|| output::remark(text)),
+            None => output::remark(text),
+        }
     }
 
     /// An upload begins, or begins anew after its first `done` bytes.
     pub(super) fn sending(&self, name: &str, done: u64, bytes: u64) -> Sent {
-        self.show("{bar:32} {bytes}/{total_bytes} of {msg}, {bytes_per_sec}, {eta} left");
-        self.bar.set_length(bytes);
-        self.bar.set_position(done);
-        self.bar.set_message(name.to_owned());
-        if !self.is_terminal && done == 0 {
+        let bar = self.show("{bar:32} {bytes}/{total_bytes} of {msg}, {bytes_per_sec}, {eta} left");
+        if let Some(bar) = &bar {
+            bar.set_length(bytes);
+            bar.set_position(done);
+            bar.set_message(name.to_owned());
+        } else if done == 0 {
             self.say(format_args!("sending {name}, {bytes} bytes"));
         }
-        Sent(self.bar.clone())
+        Sent(bar)
     }
 
     /// How a batch stands.
@@ -73,14 +80,18 @@ impl Progress {
         let (since, done_then) = self.began.get().unwrap_or_else(|| (Instant::now(), counts.done()));
         self.began.set(Some((since, done_then)));
         let text = line(batch, counts.done().saturating_sub(done_then), since.elapsed());
-        if self.is_terminal {
-            self.show("{bar:32} {msg}");
-            self.bar.set_length(counts.total.max(1));
-            self.bar.set_position(counts.done());
-            self.bar.set_message(text);
-        } else {
-            self.tell_modestly(&batch.status, text);
-        }
+        let bar = self.show("{bar:32} {msg}");
+        let Some(bar) = bar else { return self.tell_modestly(&batch.status, text) };
+        bar.set_length(counts.total.max(1));
+        bar.set_position(counts.done());
+        bar.set_message(text);
+    }
+
+    /// How a batch has ended.
+    pub(super) fn ended(&self, batch: &Batch) {
+        self.clear();
+        let text = line(batch, 0, Duration::ZERO);
+        if self.is_terminal { self.say(text) } else { self.tell_modestly(&batch.status, text) }
     }
 
     fn tell_modestly(&self, status: &str, text: String) {
@@ -94,22 +105,28 @@ impl Progress {
         }
     }
 
-    fn show(&self, template: &str) {
+    /// The bar, as the template has it; none where there is no terminal.
+    fn show(&self, template: &str) -> Option<ProgressBar> {
         if !self.is_terminal {
-            return;
+            return None;
         }
+        let mut shown = self.bar.borrow_mut();
+        let bar = shown.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(TICK);
+            bar
+        });
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
+            bar.set_style(style);
         }
-        if self.bar.is_hidden() {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.bar.enable_steady_tick(TICK);
-        }
+        Some(bar.clone())
     }
 
     /// The bar goes.
     pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// A note on the batch; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = note)]
     metadata: Vec<(String, String)>,
-    /// Send a larger file in parts of this size, such as 4MiB [default: parts of 64MiB from 512 MB on]
+    /// Send a larger file in parts of this size, such as the 4MiB that a gateway on AWS takes [default: parts of 64MiB from 512 MB on]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     part_size: Option<u64>,
     /// Make another batch, although FILE.offpeak.json names one of the same input; to join that one, leave this out again

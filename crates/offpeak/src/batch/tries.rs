@@ -67,7 +67,11 @@ fn pause(failed: u32, failure: &Failure) -> Duration {
     let own = full.mul_f64(rand::random_range(0.5..=1.0));
     match failure {
         Failure::Denied(denial) => denial.retry_after.map_or(own, |wait| wait.min(LONGEST_WAIT).max(first)),
-        Failure::Unreachable(_) | Failure::Unanswered(_) | Failure::Unreadable(_) | Failure::Source => own,
+        Failure::Unreachable(_)
+        | Failure::Unanswered(_)
+        | Failure::Unreadable(_)
+        | Failure::Source
+        | Failure::Disk(_) => own,
     }
 }
 

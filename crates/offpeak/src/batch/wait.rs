@@ -64,11 +64,11 @@ pub(super) async fn ended(client: &Client, batch: &str, pauses: &Pauses) -> Resu
     let mut pauses = pauses.begin();
     loop {
         let batch = look(client, batch).await?;
-        client.progress.running(&batch);
         if batch.has_ended() {
-            client.progress.clear();
+            client.progress.ended(&batch);
             return Ok(batch);
         }
+        client.progress.running(&batch);
         pauses.pause().await;
     }
 }
