@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Load, Http ──► Gateway (a process, its Home on disk) ──► Upstream (the simulator) | Recorder (keeps every byte)
+//! BatchClient (processes) ──► Meddler (fails on demand) ──► Gateway | Upstream
 //! ```
 //!
 //! Everything listens on loopback, waits by [`until()`] with a bound, and ends with its test.
