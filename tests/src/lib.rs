@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Load, Http ──► Gateway (a process, its Home on disk) ──► Upstream (the simulator) | Recorder (keeps every byte)
+//! BatchClient (processes) ──► Meddler (fails on demand) ──► Gateway | Upstream
 //! ```
 //!
 //! Everything listens on loopback, waits by [`until()`] with a bound, and ends with its test.
@@ -13,12 +14,14 @@
     reason = "a test harness: what cannot be set up ends the test that asked for it"
 )]
 
+mod batch_client;
 pub mod batches;
 mod binary;
 mod gateway;
 mod home;
 mod http;
 mod load;
+mod meddler;
 mod process;
 mod question;
 mod recorder;
@@ -26,11 +29,13 @@ mod recorder_batch;
 mod until;
 mod upstream;
 
+pub use batch_client::BatchClient;
 pub use binary::{cargo, offpeak, workspace};
 pub use gateway::{Gateway, Setup};
 pub use home::Home;
 pub use http::{Answer, Call, Http};
 pub use load::{Load, Outcome};
+pub use meddler::{Meddler, Meddling};
 pub use process::{Output, Process, run};
 pub use question::{chat, echoed, embeddings, hello};
 pub use recorder::{Recorded, Recorder};

@@ -52,6 +52,11 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
         let id = self.child.id().to_string();

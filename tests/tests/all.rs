@@ -5,6 +5,10 @@
 mod all {
     mod background;
     mod bad_input;
+    mod batch_check;
+    mod batch_commands;
+    mod batch_once;
+    mod batch_submit;
     mod batches;
     mod bytes_kept;
     mod clients;

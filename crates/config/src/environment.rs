@@ -18,6 +18,11 @@ pub(crate) fn variable(name: &str) -> Lookup {
 
 /// The text of a variable. Bytes that are no Unicode become replacement characters.
 #[expect(clippy::disallowed_methods, reason = "this file is where the environment is read")]
-pub(crate) fn text(name: &str) -> Option<String> {
+pub fn text(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The secret that a variable holds, if it holds anything.
+pub fn secret(name: &str) -> Option<SecretString> {
+    text(name).filter(|value| !value.is_empty()).map(SecretString::from)
 }

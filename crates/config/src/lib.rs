@@ -9,7 +9,7 @@ mod batches;
 mod class;
 mod compose;
 mod document;
-mod environment;
+pub mod environment;
 mod flags;
 mod keys;
 mod limits;

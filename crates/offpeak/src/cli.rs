@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use offpeak_config as config;
 
-use crate::{commands, demo, telemetry};
+use crate::{batch, commands, demo, telemetry};
 
 /// LLM requests that can wait, at half the price.
 #[derive(Debug, Parser)]
@@ -27,6 +27,9 @@ pub(crate) enum Command {
     Demo(demo::Options),
     /// Serve a simulated provider, which can be told to fail
     Simulate(commands::simulate::Options),
+    /// Run files of requests as batches, at an Offpeak or at OpenAI
+    #[command(subcommand)]
+    Batch(batch::Command),
     /// Make, list and revoke callers' API keys
     #[command(subcommand)]
     Keys(Keys),

@@ -293,3 +293,53 @@ fn an_odd_log_filter_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--log (OFFPEAK_LOG)"), "{}", stderr(&output));
 }
+
+/// Every one is refused before anything is read or sent, with the code of what could not be done.
+#[test]
+fn odd_arguments_of_batch_are_refused() {
+    let scratch = Scratch::new();
+    let file = scratch.path("in.jsonl");
+    std::fs::write(&file, "{\"url\":\"/v1/embeddings\"}\n").unwrap();
+    for (arguments, told) in [
+        (&["submit"][..], "<FILE>"),
+        (&["submit", &file, "--output", "x"], "--wait"),
+        (&["submit", &file, "--metadata", "team"], "KEY=VALUE"),
+        (&["submit", &file, "--part-size", "4 parsecs"], "--part-size"),
+        (&["submit", &file, "--poll-interval", "soon", "--wait"], "--poll-interval"),
+        (&["submit", &file, "--url", "ftp://localhost/v1"], "--url"),
+        (&["submit", &scratch.path("absent.jsonl")], "absent.jsonl"),
+        (&["check", &scratch.path("absent.jsonl")], "absent.jsonl"),
+        (&["check", &file, "--endpoint", "/v1/videos"], "/v1/chat/completions"),
+        (&["list", "--limit", "0"], "--limit"),
+        (&["list", "--api-key-env", "NO_SUCH_KEY"], "the variable NO_SUCH_KEY is not set"),
+        (&["show"], "<ID>"),
+        (&["resubmit"], "resubmit"),
+    ] {
+        let output = run(&[&["batch"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(told), "{arguments:?}: {}", stderr(&output));
+        assert!(stdout(&output).is_empty(), "{arguments:?}");
+    }
+    assert!(Scratch::files(&scratch.0).len() == 1, "nothing was written");
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_repeated() {
+    for arguments in [&["--api-key-env", "sk-mistaken"][..], &["--url", "http://me:sk-mistaken@localhost/v1"]] {
+        let output = run(&[&["batch", "list"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(!stderr(&output).contains("sk-mistaken"), "{}", stderr(&output));
+    }
+    let odd = offpeak(&["batch", "list"]).env("OPENAI_API_KEY", "sk-odd\n").output().unwrap();
+    let told = stderr(&odd);
+    assert!(told.contains("characters that no header may have") && !told.contains("sk-odd"), "{told}");
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    for command in ["submit", "retry", "check"] {
+        let help = run(&["batch", command, "--help"]);
+        assert!(help.status.success());
+        assert!(stdout(&help).contains("Exit codes: 0 "), "{}", stdout(&help));
+    }
+}

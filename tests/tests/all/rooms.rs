@@ -8,7 +8,8 @@ const FUNCTIONS: [&str; 5] =
 
 /// Beginnings of crates' names, and where alone they may be used. Tests of any crate may use them.
 const ROOMS: [(&str, &[&str]); 5] = [
-    ("reqwest", &["offpeak-providers", "offpeak-webhook"]),
+    // The binary is a provider's or a gateway's client too: `offpeak batch` (docs/decisions/0019).
+    ("reqwest", &["offpeak-providers", "offpeak-webhook", "offpeak"]),
     ("rusqlite", &["offpeak-embedded"]),
     ("axum", &["offpeak-api", "offpeak-config", "offpeak", "offpeak-simulator", "offpeak-front-door"]),
     ("aws-", &["offpeak-aws"]),

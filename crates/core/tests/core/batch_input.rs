@@ -176,6 +176,49 @@ fn errors_are_bounded_and_the_first_are_kept() {
     assert_eq!(errors.last().and_then(|error| error.line), Some(MAX_ERRORS as u64));
 }
 
+/// Everything that is wrong, as who takes the errors is told it, and what was counted.
+fn taken(input: &[u8], rule: InputRule, limits: Limits) -> (Vec<InputError>, Counted) {
+    let mut checker = Checker::new(Endpoint::ChatCompletions, rule, limits);
+    let mut splitter = Splitter::default();
+    let mut errors = Vec::new();
+    splitter.push(Bytes::copy_from_slice(input));
+    splitter.end();
+    while let Some(line) = splitter.take() {
+        checker.check(&line);
+        errors.extend(checker.take_errors());
+    }
+    let counted = checker.finish_telling(|error| {
+        errors.push(error);
+        Ok::<_, std::convert::Infallible>(())
+    });
+    (errors, counted.unwrap())
+}
+
+#[test]
+fn who_takes_the_errors_is_told_the_same_and_all_of_it() {
+    let sound = line("a", "m");
+    let two = Limits { requests: 2, ..Limits::OPENAI };
+    for (text, rule, limits) in [
+        (String::new(), InputRule::Split, Limits::OPENAI),
+        ("nonsense".to_owned(), InputRule::Split, Limits::OPENAI),
+        (format!("{sound}\n[]\n{sound}\n\n{{}}"), InputRule::Split, Limits::OPENAI),
+        (format!("{sound}\n{}\n", line("b", "n")), InputRule::Strict, Limits::OPENAI),
+        (format!("{sound}\n[]\n{sound}\n{}\n[]", line("b", "m")), InputRule::Strict, two),
+    ] {
+        let mut want = pass(text.as_bytes(), rule, limits, 1 << 16).1.unwrap_err();
+        let mut told = taken(text.as_bytes(), rule, limits).0;
+        want.sort_by_key(|error| error.line);
+        told.sort_by_key(|error| error.line);
+        assert_eq!(told, want, "{text}");
+    }
+    let many = format!("nonsense\n{sound}\n").repeat(10 * MAX_ERRORS);
+    let (errors, counted) = taken(many.as_bytes(), InputRule::Split, Limits::OPENAI);
+    assert_eq!(errors.len(), 20 * MAX_ERRORS - 1);
+    assert_eq!(counted.size.requests, 10 * MAX_ERRORS as u64);
+    let (errors, counted) = taken(sound.as_bytes(), InputRule::Split, Limits::OPENAI);
+    assert_eq!((errors, counted), (vec![], pass(sound.as_bytes(), InputRule::Split, Limits::OPENAI, 9).1.unwrap()));
+}
+
 #[test]
 fn how_lines_end_and_where_pieces_do_makes_no_difference() {
     let lines: Vec<String> = (0..40).map(|n| line(&n.to_string(), "m")).collect();

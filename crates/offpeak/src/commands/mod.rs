@@ -14,7 +14,7 @@ use anyhow::Context as _;
 ///
 /// # Errors
 /// The system gives no event loop; or the command's own.
-fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub(crate) fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("could not start the event loop")?.block_on(command)
 }

@@ -21,6 +21,8 @@ pub struct Checker {
     limits: Limits,
     seen: Seen,
     errors: Vec<InputError>,
+    /// Errors were found and taken.
+    taken: bool,
     counted: Counted,
     first_model: Option<String>,
     over: bool,
@@ -44,6 +46,7 @@ impl Checker {
             limits: Limits { tokens: u64::MAX, ..limits },
             seen: Seen::default(),
             errors: Vec::new(),
+            taken: false,
             counted: Counted::default(),
             first_model: None,
             over: false,
@@ -74,12 +77,20 @@ impl Checker {
 
     /// Whether something is wrong already: then no part of the input will run.
     pub fn is_refused(&self) -> bool {
-        !self.errors.is_empty() || self.over
+        self.taken || !self.errors.is_empty() || self.over
     }
 
     /// Whether reading on would find nothing that is kept.
     pub fn is_full(&self) -> bool {
         self.errors.len() >= MAX_ERRORS || self.over
+    }
+
+    /// Hands over what was found so far: for who tells every error as it is found, however many there are.
+    ///
+    /// The pass is then ended by [`Self::finish_telling`], and it is full only where the input is too large as a whole.
+    pub fn take_errors(&mut self) -> Vec<InputError> {
+        self.taken |= !self.errors.is_empty();
+        std::mem::take(&mut self.errors)
     }
 
     fn counts(&mut self, request: &Request, line: &Line) -> Result<(), Fault> {
@@ -108,20 +119,42 @@ impl Checker {
     /// # Errors
     /// What is wrong with the input, by line: the first [`MAX_ERRORS`]. What is wrong with it as a whole comes first.
     pub fn finish(self) -> Result<Counted, Vec<InputError>> {
-        let Self { rule, limits, seen, mut errors, counted, over, .. } = self;
+        let whole = self.wrong_as_a_whole();
+        let Self { seen, mut errors, counted, .. } = self;
         let repeats = seen.repeats(MAX_ERRORS).into_iter();
         errors.extend(repeats.map(|repeat| errors::repeated(repeat.first).at(repeat.line)));
         errors.sort_by_key(|error| error.line);
-        if over {
-            let strict = rule == InputRule::Strict && !limits.hold(counted.size);
-            let error =
-                if strict { errors::over_limits(&limits, counted.size) } else { errors::too_many_lines(MAX_LINES) };
+        if let Some(error) = whole {
             errors.insert(0, error);
         }
         errors.truncate(MAX_ERRORS);
-        if !errors.is_empty() {
-            return Err(errors);
+        if errors.is_empty() { Ok(counted) } else { Err(errors) }
+    }
+
+    /// Ends the pass of who takes the errors: tells all those that show only now, by line, what is wrong with the input
+    /// as a whole at last. What was counted is given in any case: of the lines with which nothing is wrong.
+    ///
+    /// # Errors
+    /// What `tell` fails with.
+    pub fn finish_telling<E>(self, mut tell: impl FnMut(InputError) -> Result<(), E>) -> Result<Counted, E> {
+        let whole = self.wrong_as_a_whole();
+        for error in self.errors {
+            tell(error)?;
         }
-        if counted.size.requests == 0 { Err(vec![errors::empty_file()]) } else { Ok(counted) }
+        for repeat in self.seen.repeats(usize::MAX) {
+            tell(errors::repeated(repeat.first).at(repeat.line))?;
+        }
+        whole.map_or(Ok(()), tell)?;
+        Ok(self.counted)
+    }
+
+    /// What is wrong with the input, whichever line one looks at.
+    fn wrong_as_a_whole(&self) -> Option<InputError> {
+        let strict = self.rule == InputRule::Strict && !self.limits.hold(self.counted.size);
+        match (self.over, strict) {
+            (true, true) => Some(errors::over_limits(&self.limits, self.counted.size)),
+            (true, false) => Some(errors::too_many_lines(MAX_LINES)),
+            (false, _) => (!self.is_refused() && self.counted.size.requests == 0).then(errors::empty_file),
+        }
     }
 }
