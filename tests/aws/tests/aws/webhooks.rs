@@ -177,7 +177,7 @@ async fn is_given_up_and_sent_again(world: &World, stack: &Stack, http: &Http) {
     assert_eq!(http.post(&replay, &json!({})).send().await.json()["status"], "pending");
     until_ok("what was dead at its receiver", LONG, async || {
         notify(world, stack).await;
-        if after.calls("/gone").is_empty() { Err("nothing") } else { Ok(()) }
+        if after.calls("/gone").is_empty() { Err("nothing".to_owned()) } else { Ok(()) }
     })
     .await;
 }
