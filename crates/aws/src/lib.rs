@@ -3,7 +3,7 @@
 //! ```text
 //! SQS        a queue per class: messages, bodies up to 448 KiB inside
 //! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, classes, keys, usage, credentials
-//! S3         sealed submissions, manifests, results, large bodies, shared answers, files
+//! S3         sealed submissions, manifests, results, large bodies, shared answers, files; inbox, outbox, schedules
 //! SSM        the configuration and the providers' keys, read once at start
 //! KMS        the key that seals callers' credentials
 //! ```
@@ -25,6 +25,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod objects;
 mod parameters;
 mod random;
@@ -44,6 +45,7 @@ pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use mailbox::Mailbox;
 pub use objects::Objects;
 pub use parameters::{ParameterError, Parameters};
 pub use random::SystemRandom;

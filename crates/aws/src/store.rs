@@ -8,7 +8,8 @@ use offpeak_core::ids::CredentialId;
 use secrecy::SecretString;
 
 use crate::{
-    Batches, Classes, Clients, Credentials, Files, Intake, Jobs, Keys, Objects, Resources, Submissions, Uploads, Usage,
+    Batches, Classes, Clients, Credentials, Files, Intake, Jobs, Keys, Mailbox, Objects, Resources, Submissions,
+    Uploads, Usage,
 };
 
 /// What the ports must know beside their resources.
@@ -36,6 +37,7 @@ pub struct Store {
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
+    mailbox: Arc<Mailbox>,
     usage: Arc<Usage>,
     keys: Arc<Keys>,
     credentials: Arc<Credentials>,
@@ -58,6 +60,7 @@ impl Store {
             batches: Arc::new(Batches::new(rows(), tables.batches, retention_ms)),
             classes: Arc::new(Classes::new(rows(), tables.classes)),
             intake: Arc::new(Intake::new(&sqs, resources.queues, Arc::clone(&objects))),
+            mailbox: Arc::new(Mailbox::new(Arc::clone(&objects))),
             objects,
             usage: Arc::new(Usage::new(rows(), tables.usage)),
             keys: Arc::new(Keys::new(rows(), tables.keys)),
@@ -103,6 +106,11 @@ impl Store {
     /// The object store.
     pub fn objects(&self) -> Arc<Objects> {
         Arc::clone(&self.objects)
+    }
+
+    /// Inbox and outbox.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
     }
 
     /// The usage rows.

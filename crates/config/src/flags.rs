@@ -42,6 +42,7 @@ const WINDOW: Variable = Variable::new("window", "OFFPEAK_WINDOW", "Window");
 const POLL_INTERVAL: Variable = Variable::new("poll-interval", "OFFPEAK_POLL_INTERVAL", "PollInterval");
 const HOLD: Variable = Variable::new("hold", "OFFPEAK_HOLD", "Hold");
 const FRONT_DOOR: Variable = Variable::new("", "OFFPEAK_FRONT_DOOR", "");
+pub(crate) const INBOX: Variable = Variable::new("", "OFFPEAK_INBOX", "Inbox");
 pub(crate) const RESULT_DAYS: Variable = Variable::new("", "OFFPEAK_RESULT_DAYS", "ResultDays");
 pub(crate) const OBJECT_DAYS: Variable = Variable::new("", "OFFPEAK_OBJECT_DAYS", "ObjectDays");
 
@@ -75,6 +76,9 @@ pub struct Flags {
     /// `OFFPEAK_FRONT_DOOR`: what stands before a deployment's front door, `http-api` (the default) or `function-url`.
     #[arg(skip)]
     pub front_door: Option<String>,
+    /// `OFFPEAK_INBOX`: whether a deployment takes what is dropped and keeps schedules, `true` or `false`.
+    #[arg(skip)]
+    pub inbox: Option<String>,
     /// `OFFPEAK_RESULT_DAYS`: replaces `retention.results` of a deployment, days.
     #[arg(skip)]
     pub result_days: Option<String>,
@@ -101,6 +105,7 @@ impl Flags {
             poll_interval: text(POLL_INTERVAL),
             hold: text(HOLD),
             front_door: text(FRONT_DOOR),
+            inbox: text(INBOX),
             result_days: text(RESULT_DAYS),
             object_days: text(OBJECT_DAYS),
         }
@@ -140,6 +145,10 @@ impl Flags {
 
     pub(crate) fn front_door(&self) -> Option<Given<String>> {
         FRONT_DOOR.text(self.front_door.as_ref())
+    }
+
+    pub(crate) fn inbox(&self) -> Option<Given<String>> {
+        INBOX.text(self.inbox.as_ref())
     }
 
     pub(crate) fn result_days(&self) -> Option<Given<String>> {

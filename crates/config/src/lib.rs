@@ -13,6 +13,7 @@ mod environment;
 mod flags;
 mod keys;
 mod limits;
+mod nightly;
 mod place;
 mod print;
 mod problem;
@@ -38,6 +39,7 @@ pub use class::{NIGHTLY, SOON};
 pub use compose::{ComposeError, Stores};
 pub use flags::Flags;
 pub use limits::{Limits, Retention};
+pub use nightly::Nightly;
 pub use place::{FrontDoor, Place};
 pub use problem::Refused;
 pub use provider::Provider;
@@ -73,6 +75,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How callers' batches are taken.
     pub batches: Batches,
+    /// What runs without a call.
+    pub nightly: Nightly,
     /// How long a job may take and how often it may run.
     pub limits: Limits,
     /// How long things are kept.
@@ -156,12 +160,26 @@ impl Config {
         let known = route::Known { providers: &providers, classes: &classes };
         let routes = Route::read_all(&mut document, &known, problems);
         let batches = Batches::read(&mut document, problems);
+        let nightly = Nightly::read(&mut document, around, auth.mode, problems);
         let limits = Limits::read(&mut document, problems);
         let retention = Retention::read(&mut document, around.flags, problems);
         around.only_on_a_machine(around.flags.config(), problems);
         document.finish(problems);
         let place = around.place;
-        Self { place, front_door, server, auth, waiting, providers, classes, routes, batches, limits, retention }
+        Self {
+            place,
+            front_door,
+            server,
+            auth,
+            waiting,
+            providers,
+            classes,
+            routes,
+            batches,
+            nightly,
+            limits,
+            retention,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ impl Config {
             provider_timing: self.providers.iter().map(named).collect(),
             classes: self.classes.clone(),
             routes: self.routes(),
+            nightly: self.nightly.settings(self.auth.mode, self.batches),
         }
     }
 

@@ -1,8 +1,9 @@
-//! A tick of the poller: advance and collect everything that is open.
+//! A tick of the poller: advance and collect everything that is open, and begin what is due.
 
 use anyhow::Context as _;
 use offpeak_core::flows::advance_all::advance_all;
 use offpeak_core::flows::batches::{self, Driven};
+use offpeak_core::flows::nightly;
 use offpeak_core::ports::Ports;
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ pub struct Polled {
     pub advanced: usize,
 }
 
-/// Advances every open submission, then drives every open batch. `deadline_ms` is when the invocation ends, Unix
+/// Advances every open submission, keeps schedules and takes what lies in the inbox, then drives every open batch. `deadline_ms` is when the invocation ends, Unix
 /// milliseconds.
 ///
 /// # Errors
@@ -30,6 +31,10 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
     // Begun anywhere, so that one which ends its invocations, or takes all their time, does not keep the others waiting.
     ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
     let round = advance_all(ports, ids, stop_ms).await;
+    // Before batches are driven: what is begun is also read.
+    if let Err(error) = Box::pin(nightly::look(ports, stop_ms)).await {
+        tracing::error!(%error, "the inbox could not be looked through");
+    }
     // After what is polled: a large batch may take all the time that is left.
     let driven = batches::drive_all(ports, stop_ms).await.unwrap_or_else(|error| {
         tracing::error!(%error, "open batches could not be listed");

@@ -90,6 +90,7 @@ fn new(
             output_expires_after_ms: said.output_expires_after_ms,
             credential: caller.credential,
             rule: gateway.rules.batches.input,
+            outbox: None,
         },
     }
 }

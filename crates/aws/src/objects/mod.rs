@@ -7,6 +7,7 @@ mod listing;
 mod pieces;
 mod read;
 mod share;
+mod tagged;
 mod writer;
 
 use std::fmt;
@@ -34,6 +35,15 @@ impl Objects {
     pub(crate) fn new(client: Client, bucket: String) -> Self {
         Self { client, bucket }
     }
+
+    /// The whole object in pieces, and its length; that of this tag only, if one is given.
+    pub(crate) async fn stream_of(
+        &self,
+        name: &ObjectName,
+        tag: Option<String>,
+    ) -> Result<(u64, ByteStream), StoreError> {
+        pieces::begin(self.clone(), name.clone(), tag).await
+    }
 }
 
 #[async_trait]
@@ -47,7 +57,7 @@ impl ports::Objects for Objects {
     }
 
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
-        pieces::begin(self.clone(), name.clone()).await
+        self.stream_of(name, None).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {

@@ -29,10 +29,17 @@ struct Pieces {
     left: u32,
 }
 
-/// The object's length and its pieces.
-pub(super) async fn begin(objects: Objects, name: ObjectName) -> Result<(u64, ByteStream), StoreError> {
-    let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str());
-    let got = patiently(|| call.clone().send()).await.map_err(|error| read_error("GetObject", &error))?;
+/// The object's length and its pieces. One with another tag than is wanted is not found.
+pub(super) async fn begin(
+    objects: Objects,
+    name: ObjectName,
+    wanted: Option<String>,
+) -> Result<(u64, ByteStream), StoreError> {
+    let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str()).set_if_match(wanted);
+    let got = patiently(|| call.clone().send()).await.map_err(|error| match failure::status(&error) {
+        Some(412) => StoreError::NotFound,
+        _ => read_error("GetObject", &error),
+    })?;
     let Some(length) = got.content_length().and_then(|length| u64::try_from(length).ok()) else {
         return Err(StoreError::Unavailable("GetObject: no length".to_owned()));
     };

@@ -17,6 +17,7 @@ mod line;
 mod part;
 mod state;
 mod step;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub use line::line_id;
 pub use part::{Collected, Part, PartState, Rest, Usage};
 pub use state::{Event, IllegalTransition, State, StateKind, next};
 pub use step::{Step, step};
+pub use summary::{Given, Summary};
 
 use crate::endpoint::Endpoint;
 use crate::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
@@ -95,6 +97,9 @@ pub struct Asked {
     pub credential: Option<CredentialId>,
     /// How its input is taken.
     pub rule: InputRule,
+    /// Where its results are to lie in the outbox, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<String>,
 }
 
 /// How a batch's input is taken.
@@ -120,6 +125,9 @@ pub struct Times {
     pub cancelling_ms: Option<u64>,
     /// When its final state was written.
     pub ended_ms: Option<u64>,
+    /// When its results lay in the outbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_ms: Option<u64>,
 }
 
 /// What a batch has left.
@@ -177,6 +185,16 @@ impl Batch {
             after.times.came_to(after.state.kind(), now_ms);
         }
         Ok(after)
+    }
+
+    /// Whether it has ended, and its results are still to be put into the outbox.
+    pub fn owes_results(&self) -> bool {
+        self.state.kind().is_final() && self.asked.outbox.is_some() && self.times.given_ms.is_none()
+    }
+
+    /// Whether something is still owed to it.
+    pub fn is_open(&self) -> bool {
+        !self.state.kind().is_final() || self.owes_results()
     }
 
     /// The part that a submission runs.

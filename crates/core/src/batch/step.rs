@@ -17,10 +17,15 @@ pub enum Step {
     Finalize,
     /// Write its files and end it.
     Merge,
+    /// Put its results into the outbox.
+    Give,
 }
 
 /// Decides the next effect.
 pub fn step(batch: &Batch) -> Step {
+    if batch.owes_results() {
+        return Step::Give;
+    }
     let home = || batch.parts.iter().all(|part| part.collected().is_some());
     match &batch.state {
         State::Validating | State::Cancelling { split: false } => Step::Validate,

@@ -1,5 +1,5 @@
 //! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files, uploads and
-//! batches; and what operators ask: keys, status.
+//! batches; what runs nightly; and what operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
@@ -18,6 +18,7 @@ pub mod hand_out;
 mod join;
 pub mod keys;
 mod lines;
+pub mod nightly;
 pub mod pack;
 mod pack_claim;
 mod pack_filling;

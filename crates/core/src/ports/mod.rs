@@ -13,6 +13,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod objects;
 mod share;
 mod submissions;
@@ -35,6 +36,7 @@ pub use files::{FilePage, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};
+pub use mailbox::{Dropped, Mailbox};
 pub use objects::{ByteStream, ObjectWriter, Objects};
 pub use share::Share;
 pub use submissions::{SubmissionSweep, SubmissionWalk, Submissions};
@@ -43,6 +45,7 @@ pub use usage::{Usage, UsageRow};
 pub use wake::{Finished, Wake};
 
 use crate::class::Rule;
+use crate::nightly::Nightly;
 use crate::route::Routes;
 use crate::timing::Timing;
 
@@ -80,6 +83,8 @@ pub struct Ports {
     pub intake: Arc<dyn Intake>,
     /// The object store.
     pub objects: Arc<dyn Objects>,
+    /// Inbox and outbox.
+    pub mailbox: Arc<dyn Mailbox>,
     /// The backends by their configured names.
     pub backends: BTreeMap<String, Arc<dyn Backend>>,
     /// The keys towards providers.
@@ -107,6 +112,8 @@ pub struct Settings {
     pub classes: BTreeMap<String, Rule>,
     /// Where each model's lines go.
     pub routes: Routes,
+    /// What runs without a call.
+    pub nightly: Nightly,
 }
 
 impl Settings {

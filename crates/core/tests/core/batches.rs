@@ -111,6 +111,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
             output_expires_after_ms: None,
             credential: None,
             rule: InputRule::Split,
+            outbox: None,
         },
         created_ms: 1,
         deadline_ms: 2,

@@ -92,6 +92,7 @@ impl Caller {
                 output_expires_after_ms: None,
                 credential: None,
                 rule: InputRule::Split,
+                outbox: None,
             },
             window_ms: self.plan.window_ms,
             key: Some(self.number.to_string()),

@@ -20,6 +20,7 @@ mod classes;
 mod files;
 mod intake;
 mod jobs;
+mod mailbox;
 mod objects;
 mod submissions;
 mod uploads;
@@ -38,6 +39,7 @@ pub use classes::Classes;
 pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
+pub use mailbox::Mailbox;
 pub use objects::Objects;
 pub use submissions::Submissions;
 pub use uploads::Uploads;
@@ -102,6 +104,7 @@ pub fn behind(ports: &Ports, gate: &Arc<dyn Gate>) -> Ports {
         classes: Arc::new(Classes::new(Arc::clone(&ports.classes), Arc::clone(gate))),
         intake: Arc::new(Intake::new(Arc::clone(&ports.intake), Arc::clone(gate))),
         objects: Arc::new(Objects::new(Arc::clone(&ports.objects), Arc::clone(gate))),
+        mailbox: Arc::new(Mailbox::new(Arc::clone(&ports.mailbox), Arc::clone(gate))),
         usage: Arc::new(Usage::new(Arc::clone(&ports.usage), Arc::clone(gate))),
         backends,
         ..ports.clone()

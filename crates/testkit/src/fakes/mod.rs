@@ -10,6 +10,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod objects;
 mod random;
 mod share;
@@ -31,6 +32,7 @@ pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use mailbox::Mailbox;
 pub use objects::Objects;
 pub use random::Random;
 pub use submissions::Submissions;
@@ -57,6 +59,8 @@ pub struct Fakes {
     pub intake: Intake,
     /// The object store.
     pub objects: Objects,
+    /// Inbox and outbox.
+    pub mailbox: Mailbox,
     /// The usage rows.
     pub usage: Usage,
     /// The keys towards providers.
@@ -83,6 +87,7 @@ impl Fakes {
             classes: Classes::default(),
             intake: Intake::new(Arc::new(clock.clone())),
             objects: Objects::new(Arc::new(clock.clone())),
+            mailbox: Mailbox::default(),
             usage: Usage::default(),
             credentials: Credentials::default(),
             keys: Keys::default(),
@@ -103,6 +108,7 @@ impl Fakes {
             classes: Arc::new(self.classes.clone()),
             intake: Arc::new(self.intake.clone()),
             objects: Arc::new(self.objects.clone()),
+            mailbox: Arc::new(self.mailbox.clone()),
             backends,
             credentials: Arc::new(self.credentials.clone()),
             usage: Arc::new(self.usage.clone()),

@@ -167,6 +167,7 @@ pub(crate) fn new_batch(tenant: &str, input: NativeFileId) -> NewBatch {
             output_expires_after_ms: None,
             credential: None,
             rule: InputRule::Split,
+            outbox: None,
         },
         window_ms: DAY_MS,
         key: None,

@@ -8,5 +8,8 @@ mod cancel;
 mod desk;
 mod files;
 mod inputs;
+mod nightly;
+mod nightly_cut;
+mod nightly_schedules;
 mod results;
 mod uploads;

@@ -38,12 +38,30 @@ pub enum CreateError {
 /// # Errors
 /// [`CreateError`]. After [`CreateError::Store`] the batch may exist.
 pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> {
-    let now_ms = ports.clock.now_ms();
-    let id = match &new.key {
-        Some(key) => keyed(&new.tenant, key),
-        None => NativeBatchId(crate::flows::ascending(ports)),
+    let Some(key) = &new.key else {
+        let batch = row(ports, NativeBatchId(crate::flows::ascending(ports)), new);
+        ports.batches.create(&batch).await?;
+        return Ok(batch);
     };
-    let batch = Batch {
+    let id = keyed(&new.tenant, key);
+    let batch = row(ports, id, new);
+    ports.batches.create(&batch).await?;
+    let stands = ports.batches.get(id).await?.ok_or(StoreError::NotFound)?;
+    // How inputs are taken is not the caller's word, and may have been changed since.
+    let asked = Asked { rule: stands.asked.rule, ..batch.asked };
+    if stands.asked == asked { Ok(stands) } else { Err(CreateError::KeyReused) }
+}
+
+/// Creates the batch of this id, or finds it: for those whose ids are decided by what asks for them. Durable when it
+/// returns.
+pub(in crate::flows) async fn create_as(ports: &Ports, id: NativeBatchId, new: NewBatch) -> Result<Batch, StoreError> {
+    ports.batches.create(&row(ports, id, new)).await?;
+    ports.batches.get(id).await?.ok_or(StoreError::NotFound)
+}
+
+fn row(ports: &Ports, id: NativeBatchId, new: NewBatch) -> Batch {
+    let now_ms = ports.clock.now_ms();
+    Batch {
         id,
         tenant: new.tenant,
         version: 1,
@@ -55,15 +73,7 @@ pub async fn create(ports: &Ports, new: NewBatch) -> Result<Batch, CreateError> 
         lines: 0,
         model: None,
         parts: Vec::new(),
-    };
-    ports.batches.create(&batch).await?;
-    if new.key.is_none() {
-        return Ok(batch);
     }
-    let stands = ports.batches.get(id).await?.ok_or(StoreError::NotFound)?;
-    // How inputs are taken is not the caller's word, and may have been changed since.
-    let asked = Asked { rule: stands.asked.rule, ..batch.asked };
-    if stands.asked == asked { Ok(stands) } else { Err(CreateError::KeyReused) }
 }
 
 /// The id of the batch that an Idempotency-Key names within its tenant.
@@ -72,7 +82,7 @@ fn keyed(tenant: &TenantId, key: &str) -> NativeBatchId {
 }
 
 /// Each part is preceded by its length, so that no two lists of parts meet.
-pub(super) fn derive(words: &[&str]) -> [u8; 16] {
+pub(in crate::flows) fn derive(words: &[&str]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for word in words {
         hash.update((word.len() as u64).to_be_bytes());

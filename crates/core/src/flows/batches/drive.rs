@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::{merge, place, split, take};
+use super::{give, merge, place, split, take};
 use crate::batch::{Event, Step, step};
 use crate::flows::advance_all::Round;
 use crate::ids::{NativeBatchId, SubmissionId};
@@ -32,6 +32,7 @@ pub async fn drive(ports: &Ports, id: NativeBatchId) -> Result<Vec<SubmissionId>
                 take(ports, &batch, Event::Finalize).await?;
             }
             Step::Merge => merge::merge(ports, &batch).await?,
+            Step::Give => give::give(ports, &batch).await?,
         }
     }
     Ok(news)

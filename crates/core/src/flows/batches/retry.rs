@@ -46,7 +46,7 @@ pub async fn retry(
         id: key.as_deref().map(|key| input_id(batch, key)),
     };
     let input = file.finish(new).await.map_err(told)?.id;
-    let asked = Asked { input, ..batch.asked.clone() };
+    let asked = Asked { input, outbox: None, ..batch.asked.clone() };
     let new = NewBatch { tenant: batch.tenant.clone(), asked, window_ms, key };
     create(ports, new).await.map(Some)
 }
