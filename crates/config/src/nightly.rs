@@ -37,7 +37,9 @@ pub struct Nightly {
     pub inbox_dir: Option<PathBuf>,
     /// `[inbox] outbox_dir`: where results lie. Default `outbox` in the data directory. On AWS refused.
     pub outbox_dir: Option<PathBuf>,
-    /// `[[schedule]]`: each with `name` (unique), `at` (`"HH:MM"`), `time_zone` (an IANA name, default `UTC`), `input` (a
+    /// `[[schedule]]`: what runs every day at an hour.
+    ///
+    /// Each has a `name` (unique), `at` (`"HH:MM"`), `time_zone` (an IANA name, default `UTC`), `input` (a
     /// path below the folder `schedules`, or a file's id), `tenant` (default `default` in mode `open`) and `endpoint`
     /// (default: that of the input's first line).
     pub schedules: Vec<Schedule>,
@@ -51,7 +53,7 @@ impl Nightly {
         problems: &mut Problems,
     ) -> Self {
         let mut nightly = Self::read_inbox(document, around, mode, problems);
-        let mut names = BTreeSet::new();
+        let mut taken = BTreeSet::new();
         for mut section in document.tables("schedule", problems) {
             if mode == Mode::Passthrough {
                 problems.add(section.origin, format!("[[schedule]]: {NO_KEY}"));
@@ -60,7 +62,7 @@ impl Nightly {
                 let what = format!("[[schedule]]: needs the stack's parameter {}=true", INBOX.parameter);
                 problems.add(section.origin, what);
             }
-            let schedule = schedule(&mut section, around.place, mode, &mut names, problems);
+            let schedule = schedule(&mut section, around.place, mode, &mut taken, problems);
             section.finish(problems);
             nightly.schedules.extend(schedule);
         }
@@ -118,12 +120,12 @@ fn schedule(
     section: &mut Section<'_>,
     place: Place,
     mode: Mode,
-    names: &mut BTreeSet<String>,
+    taken: &mut BTreeSet<String>,
     problems: &mut Problems,
 ) -> Option<Schedule> {
-    let named = section.text("name", problems);
+    let given = section.text("name", problems);
     let [name, at, input] =
-        [("name", named), ("at", section.text("at", problems)), ("input", section.text("input", problems))].map(
+        [("name", given), ("at", section.text("at", problems)), ("input", section.text("input", problems))].map(
             |(key, given)| {
                 if given.is_none() {
                     section.needs(key, problems);
@@ -135,7 +137,7 @@ fn schedule(
         name if name.starts_with('.') => {
             Err(format!("{name:?} begins with a dot; results lie in a folder of this name"))
         }
-        name if names.insert(name.clone()) => Ok(name),
+        name if taken.insert(name.clone()) => Ok(name),
         name => Err(format!("{name:?} names a schedule above; names are unique")),
     });
     let time: Option<Time> = problems.read(at, |text| time_of_day(text)).map(|time| time.value);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Batch, InputError, State};
+use super::{Batch, InputError, State, Usage};
 
 /// What lies in the outbox beside a summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,14 +41,6 @@ struct Counts {
 }
 
 #[derive(Debug, Serialize)]
-struct Usage {
-    input_tokens: u64,
-    cached_tokens: u64,
-    output_tokens: u64,
-    reasoning_tokens: u64,
-}
-
-#[derive(Debug, Serialize)]
 struct FileView {
     name: &'static str,
     bytes: u64,
@@ -64,7 +56,7 @@ impl<'a> Summary<'a> {
 
     /// That of a batch which has ended.
     pub fn of(batch: &'a Batch, given: Given) -> Self {
-        let (counts, usage) = (batch.counts(), batch.usage());
+        let counts = batch.counts();
         let file = |name: &'static str, bytes: Option<u64>| bytes.map(|bytes| FileView { name, bytes });
         Self {
             object: "batch.summary",
@@ -76,12 +68,7 @@ impl<'a> Summary<'a> {
             created_at: batch.created_ms / 1_000,
             ended_at: batch.times.ended_ms.map(|ended_ms| ended_ms / 1_000),
             request_counts: Counts { total: counts.total, completed: counts.completed, failed: counts.failed },
-            usage: Usage {
-                input_tokens: usage.input_tokens,
-                cached_tokens: usage.cached_tokens,
-                output_tokens: usage.output_tokens,
-                reasoning_tokens: usage.reasoning_tokens,
-            },
+            usage: batch.usage(),
             output: file(Self::OUTPUT, given.output_bytes),
             errors_file: file(Self::ERRORS, given.error_bytes),
             errors: if let State::Failed { errors } = &batch.state { errors } else { &[] },

@@ -52,8 +52,9 @@ impl Writer {
         Ok(Self { root: root.to_owned(), path, aside, file: None, buffer: BytesMut::new(), length: 0 })
     }
 
-    /// Creates the file aside.
+    /// Creates the file aside; and the folder, where the inbox was switched off, or moved, with results still to come.
     pub(super) fn begin(mut self) -> Result<Self, Fault> {
+        fs::create_dir_all(&self.root)?;
         self.file = Some(Arc::new(OpenOptions::new().write(true).create_new(true).open(&self.aside.0)?));
         Ok(self)
     }

@@ -63,7 +63,7 @@ async fn work(desk: &Desk, ports: &Ports) {
 /// One run with a death; says how many passages there were.
 async fn run(desk: &Desk, folder: &str, at: u64) -> u64 {
     let cut = Arc::new(Cut { at, ..Cut::default() });
-    let gate: Arc<dyn Gate> = cut.clone();
+    let gate: Arc<dyn Gate> = Arc::<Cut>::clone(&cut);
     let ports = behind(&desk.ports, &gate);
     tokio::select! {
         biased;
@@ -159,7 +159,7 @@ async fn whoever_was_frozen_while_another_did_it_all_takes_nothing_back() {
         desk.fakes.mailbox.drop_into("night.jsonl", lines(4, "m"));
         let hold = Hold { what, held: AtomicBool::new(false), reached: Notify::new(), go: Notify::new() };
         let hold = Arc::new(hold);
-        let gate: Arc<dyn Gate> = hold.clone();
+        let gate: Arc<dyn Gate> = Arc::<Hold>::clone(&hold);
         let frozen = behind(&desk.ports, &gate);
         let slow = tokio::spawn(async move { looked(&frozen).await });
         hold.reached.notified().await;

@@ -12,14 +12,15 @@ use crate::endpoint::Endpoint;
 #[derive(Debug, Default)]
 pub struct FirstEndpoint {
     splitter: Splitter,
-    /// What it names; `None` as long as it has not come.
-    named: Option<Option<Endpoint>>,
+    /// The line has come.
+    known: bool,
+    named: Option<Endpoint>,
 }
 
 impl FirstEndpoint {
     /// The next bytes of the input.
     pub fn push(&mut self, piece: &Bytes) {
-        if self.named.is_none() {
+        if !self.known {
             self.splitter.push(piece.clone());
             self.look();
         }
@@ -27,21 +28,22 @@ impl FirstEndpoint {
 
     /// Whether the line has come: nothing more need be looked at.
     pub const fn is_known(&self) -> bool {
-        self.named.is_some()
+        self.known
     }
 
     /// No bytes follow. `None` if there is no line, or none that names an endpoint.
     pub fn end(mut self) -> Option<Endpoint> {
-        if self.named.is_none() {
+        if !self.known {
             self.splitter.end();
             self.look();
         }
-        self.named.flatten()
+        self.named
     }
 
     fn look(&mut self) {
         if let Some(line) = self.splitter.take() {
-            self.named = Some(line.bytes.and_then(|line| named(&line)));
+            self.known = true;
+            self.named = line.bytes.and_then(|line| named(&line));
             self.splitter = Splitter::default();
         }
     }

@@ -4,12 +4,12 @@
 //! another, who writes the same.
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 
 use crate::batch::{Batch, Given, Results, Summary, Times};
 use crate::file::File;
+use crate::flows::pour;
 use crate::ids::NativeFileId;
-use crate::ports::{Ports, StoreError};
+use crate::ports::{ByteStream, Ports, StoreError};
 
 /// Puts the results of a batch that has ended into the outbox, and notes it.
 pub(super) async fn give(ports: &Ports, batch: &Batch) -> Result<(), StoreError> {
@@ -45,22 +45,14 @@ async fn copy(ports: &Ports, batch: &Batch, file: Option<NativeFileId>, path: &s
         Some(id) => content(ports, batch, id).await?,
         None => None,
     };
-    let Some(mut pieces) = content else {
+    let Some(pieces) = content else {
         ports.mailbox.retract(path).await?;
         return Ok(None);
     };
-    let mut writer = ports.mailbox.give(path).await?;
-    while let Some(piece) = pieces.next().await {
-        writer.write(piece?).await?;
-    }
-    Ok(Some(writer.finish().await?))
+    Ok(Some(pour(pieces, ports.mailbox.give(path).await?).await?))
 }
 
-async fn content(
-    ports: &Ports,
-    batch: &Batch,
-    id: NativeFileId,
-) -> Result<Option<crate::ports::ByteStream>, StoreError> {
+async fn content(ports: &Ports, batch: &Batch, id: NativeFileId) -> Result<Option<ByteStream>, StoreError> {
     let now_ms = ports.clock.now_ms();
     let readable = |file: &File| file.tenant == batch.tenant && file.is_readable(now_ms);
     let Some(file) = ports.files.get(id).await?.filter(readable) else { return Ok(None) };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::refuse;
 use super::store::{self, Wanted};
-use crate::batch::Summary;
+use crate::batch::{Batch, Summary};
 use crate::flows::batches::{derive, put_results};
 use crate::ids::{NativeBatchId, NativeFileId};
 use crate::nightly::{Address, Meaning, meaning};
@@ -108,7 +108,7 @@ async fn busy_paths<'a>(ports: &Ports, busy: &'a mut Busy) -> Result<&'a BTreeSe
     if busy.is_none() {
         let mut paths = BTreeSet::new();
         for id in ports.batches.open().await? {
-            let batch = ports.batches.get(id).await?.filter(|batch| batch.is_open());
+            let batch = ports.batches.get(id).await?.filter(Batch::is_open);
             paths.extend(batch.and_then(|batch| batch.asked.outbox));
         }
         *busy = Some(paths);

@@ -37,7 +37,7 @@ pub(super) async fn keep(ports: &Ports, stop_ms: u64) -> usize {
             break;
         }
         match Box::pin(keep_one(ports, schedule)).await {
-            Ok(began) => begun += usize::from(began),
+            Ok(is_begun) => begun += usize::from(is_begun),
             Err(error) => tracing::error!(%error, schedule = schedule.name, "a schedule could not be kept"),
         }
     }
