@@ -19,8 +19,9 @@ pub struct Polled {
     pub advanced: usize,
 }
 
-/// Advances every open submission, keeps schedules and takes what lies in the inbox, then drives every open batch. `deadline_ms` is when the invocation ends, Unix
-/// milliseconds.
+/// Advances every open submission, begins what is due, then drives every open batch.
+///
+/// `deadline_ms` is when the invocation ends, Unix milliseconds.
 ///
 /// # Errors
 /// Open submissions cannot be listed: the next tick repeats it.
@@ -32,9 +33,7 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
     ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
     let round = advance_all(ports, ids, stop_ms).await;
     // Before batches are driven: what is begun is also read.
-    if let Err(error) = Box::pin(nightly::look(ports, stop_ms)).await {
-        tracing::error!(%error, "the inbox could not be looked through");
-    }
+    begin(ports, stop_ms).await;
     // After what is polled: a large batch may take all the time that is left.
     let driven = batches::drive_all(ports, stop_ms).await.unwrap_or_else(|error| {
         tracing::error!(%error, "open batches could not be listed");
@@ -46,4 +45,11 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
         tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");
     }
     Ok(Polled { open, advanced: round.advanced })
+}
+
+/// Begins what is due. What fails is tried again at the next tick, and keeps nothing else waiting.
+async fn begin(ports: &Ports, stop_ms: u64) {
+    if let Err(error) = Box::pin(nightly::look(ports, stop_ms)).await {
+        tracing::error!(%error, "the inbox could not be looked through");
+    }
 }
