@@ -44,17 +44,32 @@ async fn given() {
     super::all(&[&upgrade::KEPT]).await;
     let _alone = world.quiet().await;
     let (bucket, http) = (world.stack.physical("Bucket"), world.tenant("dropped").await);
-    let text = input("dropped", COUNT, &["gpt-4.1-mini", "gpt-5-mini"]);
-    world.aws.put_object(&format!("/{bucket}/inbox/dropped/night%20one.jsonl"), text).await;
-    world.aws.put_object(&format!("/{bucket}/inbox/dropped/odd.jsonl"), "no json\n").await;
-    world.aws.put_object(&format!("/{bucket}/inbox/nobody.jsonl"), "{}\n").await;
-    world.aws.put_object(&format!("/{bucket}/inbox/dropped/later.jsonl.part"), "{}\n").await;
+    are_dropped(world, bucket).await;
     let odd = told(world, bucket, "dropped/odd").await;
     assert_eq!((&odd["status"], &odd["errors"][0]["line"]), (&json!("failed"), &json!(1)), "{odd}");
     let done = told(world, bucket, "dropped/night%20one").await;
     agrees(world, bucket, &http, &done).await;
     let listed = http.json("/v1/batches").await;
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(2), "each was taken once: {listed}");
+    is_tidy(world, bucket).await;
+}
+
+/// What can run, what cannot, what is nobody's, and what has not come whole.
+async fn are_dropped(world: &World, bucket: &str) {
+    let text = input("dropped", COUNT, &["gpt-4.1-mini", "gpt-5-mini"]);
+    let drops = [
+        ("dropped/night%20one.jsonl", text.as_str()),
+        ("dropped/odd.jsonl", "no json\n"),
+        ("nobody.jsonl", "{}\n"),
+        ("dropped/later.jsonl.part", "{}\n"),
+    ];
+    for (path, content) in drops {
+        world.aws.put_object(&format!("/{bucket}/inbox/{path}"), content.to_owned()).await;
+    }
+}
+
+/// Only what has not come whole is left, and what is nobody's lies in the outbox.
+async fn is_tidy(world: &World, bucket: &str) {
     let objects = world.aws.objects_under(bucket, "inbox/").await;
     assert_eq!(objects, ["inbox/dropped/later.jsonl.part"]);
     let refused = world.aws.objects_under(bucket, "outbox/nobody").await;
