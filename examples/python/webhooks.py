@@ -52,11 +52,17 @@ def event(secret=secret):
 tested = client.webhooks.test(endpoint.id, event_type="batch.completed")
 expect("test", (tested.status_code, tested.success, event().type), (204, True, "batch.completed"))
 
-question = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Describe product 7."}]}
-line = json.dumps({"custom_id": "7", "method": "POST", "url": "/v1/chat/completions", "body": question})
-file = client.files.create(file=("products.jsonl", io.BytesIO(line.encode())), purpose="batch")
-asked = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
-batch = client.batches.create(**asked)
+
+def create_batch(number, **more):
+    """A batch of one request."""
+    question = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": f"Describe product {number}."}]}
+    line = {"custom_id": f"told {number}", "method": "POST", "url": "/v1/chat/completions", "body": question}
+    file = client.files.create(file=("products.jsonl", io.BytesIO(json.dumps(line).encode())), purpose="batch")
+    asked = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    return client.batches.create(**asked, **more)
+
+
+batch = create_batch(7)
 told = event()
 expect("event of the batch", (told.type, told.data.id), ("batch.completed", batch.id))
 expect("status by then", client.batches.retrieve(batch.id).status, "completed")
@@ -84,7 +90,7 @@ except InvalidWebhookSignatureError as error:
 # One request may name where it is told: by the endpoint's id, or by a URL at the endpoint's origin.
 client.webhooks.update(endpoint.id, event_types=[])
 named = {"x-offpeak-webhook": f"{url}/run-7"}
-batch = client.batches.create(**asked, extra_headers=named)
+batch = create_batch(8, extra_headers=named)
 told = event()
 expect("event of the named batch", (told.type, told.data.id), ("batch.completed", batch.id))
 

@@ -17,6 +17,7 @@ mod all {
     mod kill;
     mod lifecycle;
     mod modes;
+    mod nightly;
     mod relay;
     mod resources;
     mod rooms;

@@ -1,4 +1,4 @@
-//! The rows of callers' batches: each one document, in the index `open` until it has ended. From then on a `ttl`.
+//! The rows of callers' batches: each one document, in the index `open` while something is owed to it. From then on a `ttl`.
 //!
 //! ```text
 //! tenant S   born B (created, id)   the keys of the index `by-tenant`; `born` is the order of the index `open` too
@@ -43,7 +43,7 @@ impl Batches {
         let mut item = self.rows.item(&batch.id.0, version, &stored)?;
         item.insert(TENANT.to_owned(), text(batch.tenant.as_str()));
         item.insert(BORN.to_owned(), born(batch.created_ms, &batch.id.0));
-        if !batch.state.kind().is_final() {
+        if batch.is_open() {
             owe(&mut item);
         } else if let Some(ended_ms) = batch.times.ended_ms {
             item.insert(EXPIRY.to_owned(), number(ceil_s(ended_ms.saturating_add(self.retention_ms))));

@@ -3,7 +3,7 @@
 //! ```text
 //! SQS        a queue per class: messages, bodies up to 448 KiB inside
 //! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, receivers, notices, classes, keys, usage, credentials
-//! S3         sealed submissions, manifests, results, large bodies, shared answers, files
+//! S3         sealed submissions, manifests, results, large bodies, shared answers, files; inbox, outbox, schedules
 //! SSM        the configuration and the providers' keys, read once at start
 //! KMS        the key that seals callers' credentials
 //! ```
@@ -26,6 +26,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod notices;
 mod objects;
 mod parameters;
@@ -48,6 +49,7 @@ pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use mailbox::Mailbox;
 pub use notices::Notices;
 pub use objects::Objects;
 pub use parameters::{ParameterError, Parameters};

@@ -8,8 +8,8 @@ use offpeak_core::ids::CredentialId;
 use secrecy::SecretString;
 
 use crate::{
-    Batches, Classes, Clients, Credentials, Events, Files, Intake, Jobs, Keys, Notices, Objects, Receivers, Resources,
-    Submissions, Uploads, Usage,
+    Batches, Classes, Clients, Credentials, Events, Files, Intake, Jobs, Keys, Mailbox, Notices, Objects, Receivers,
+    Resources, Submissions, Uploads, Usage,
 };
 
 /// What the ports must know beside their resources.
@@ -39,6 +39,7 @@ pub struct Store {
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
+    mailbox: Arc<Mailbox>,
     usage: Arc<Usage>,
     keys: Arc<Keys>,
     credentials: Arc<Credentials>,
@@ -64,6 +65,7 @@ impl Store {
             notices: Arc::new(Notices::new(rows(), tables.notices, retention_ms)),
             classes: Arc::new(Classes::new(rows(), tables.classes)),
             intake: Arc::new(Intake::new(&sqs, resources.queues, Arc::clone(&objects))),
+            mailbox: Arc::new(Mailbox::new(Arc::clone(&objects))),
             objects,
             usage: Arc::new(Usage::new(rows(), tables.usage)),
             keys: Arc::new(Keys::new(rows(), tables.keys)),
@@ -120,6 +122,11 @@ impl Store {
     /// The object store.
     pub fn objects(&self) -> Arc<Objects> {
         Arc::clone(&self.objects)
+    }
+
+    /// Inbox and outbox.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
     }
 
     /// The usage rows.

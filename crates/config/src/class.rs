@@ -127,13 +127,13 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn time_of_day(text: &str) -> Result<Time, String> {
+pub(crate) fn time_of_day(text: &str) -> Result<Time, String> {
     let error = || format!("{text:?} is not an hour of the day; write one such as \"01:00\"");
     let shaped = text.len() == 5 && text.bytes().enumerate().all(|(at, byte)| (at == 2) == (byte == b':'));
     if shaped { text.parse().map_err(|_| error()) } else { Err(error()) }
 }
 
-fn time_zone(text: &str) -> Result<TimeZone, String> {
+pub(crate) fn time_zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text)
         .map_err(|_| format!("{text:?} is not a time zone; write an IANA name such as \"Europe/Berlin\""))
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, own_credential};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
-    Backend, Batches, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Notices, Objects, Ports, Random,
-    Receivers, Submissions, Uploads, Usage, Wake,
+    Backend, Batches, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Mailbox, Notices, Objects,
+    Ports, Random, Receivers, Submissions, Uploads, Usage, Wake,
 };
 use offpeak_providers::{openai, relay};
 use offpeak_webhook as webhook;
@@ -42,6 +42,8 @@ pub struct Stores {
     pub intake: Arc<dyn Intake>,
     /// The object store.
     pub objects: Arc<dyn Objects>,
+    /// Inbox and outbox.
+    pub mailbox: Arc<dyn Mailbox>,
     /// The keys towards providers.
     pub credentials: Arc<dyn Credentials>,
     /// The usage rows.
@@ -110,6 +112,7 @@ impl Config {
             classes: stores.classes,
             intake: stores.intake,
             objects: stores.objects,
+            mailbox: stores.mailbox,
             backends,
             credentials: stores.credentials,
             usage: stores.usage,

@@ -44,6 +44,7 @@ const HOLD: Variable = Variable::new("hold", "OFFPEAK_HOLD", "Hold");
 const FRONT_DOOR: Variable = Variable::new("", "OFFPEAK_FRONT_DOOR", "");
 const WEBHOOKS: Variable = Variable::new("", "OFFPEAK_WEBHOOKS", "Webhooks");
 const EVENT_BUS: Variable = Variable::new("", "OFFPEAK_EVENT_BUS", "EventBus");
+pub(crate) const INBOX: Variable = Variable::new("", "OFFPEAK_INBOX", "Inbox");
 pub(crate) const RESULT_DAYS: Variable = Variable::new("", "OFFPEAK_RESULT_DAYS", "ResultDays");
 pub(crate) const OBJECT_DAYS: Variable = Variable::new("", "OFFPEAK_OBJECT_DAYS", "ObjectDays");
 
@@ -83,6 +84,9 @@ pub struct Flags {
     /// `OFFPEAK_EVENT_BUS`: the event bus that hears of everything that ends in a deployment.
     #[arg(skip)]
     pub event_bus: Option<String>,
+    /// `OFFPEAK_INBOX`: whether a deployment takes what is dropped and keeps schedules, `true` or `false`.
+    #[arg(skip)]
+    pub inbox: Option<String>,
     /// `OFFPEAK_RESULT_DAYS`: replaces `retention.results` of a deployment, days.
     #[arg(skip)]
     pub result_days: Option<String>,
@@ -111,6 +115,7 @@ impl Flags {
             front_door: text(FRONT_DOOR),
             webhooks: text(WEBHOOKS),
             event_bus: text(EVENT_BUS),
+            inbox: text(INBOX),
             result_days: text(RESULT_DAYS),
             object_days: text(OBJECT_DAYS),
         }
@@ -154,6 +159,10 @@ impl Flags {
 
     pub(crate) fn webhooks(&self) -> Option<Given<String>> {
         WEBHOOKS.text(self.webhooks.as_ref())
+    }
+
+    pub(crate) fn inbox(&self) -> Option<Given<String>> {
+        INBOX.text(self.inbox.as_ref())
     }
 
     pub(crate) fn result_days(&self) -> Option<Given<String>> {

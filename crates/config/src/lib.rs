@@ -13,6 +13,7 @@ pub mod environment;
 mod flags;
 mod keys;
 mod limits;
+mod nightly;
 mod place;
 mod print;
 mod problem;
@@ -39,6 +40,7 @@ pub use class::{NIGHTLY, SOON};
 pub use compose::{ComposeError, Stores};
 pub use flags::Flags;
 pub use limits::{Limits, Retention};
+pub use nightly::Nightly;
 pub use place::{FrontDoor, Place};
 pub use problem::Refused;
 pub use provider::Provider;
@@ -77,6 +79,8 @@ pub struct Config {
     pub batches: Batches,
     /// Who is told of what ends.
     pub webhooks: Webhooks,
+    /// What runs without a call.
+    pub nightly: Nightly,
     /// How long a job may take and how often it may run.
     pub limits: Limits,
     /// How long things are kept.
@@ -161,6 +165,7 @@ impl Config {
         let routes = Route::read_all(&mut document, &known, problems);
         let batches = Batches::read(&mut document, problems);
         let webhooks = Webhooks::read(&mut document, around, problems);
+        let nightly = Nightly::read(&mut document, around, auth.mode, problems);
         let limits = Limits::read(&mut document, problems);
         let retention = Retention::read(&mut document, around.flags, problems);
         around.only_on_a_machine(around.flags.config(), problems);
@@ -177,6 +182,7 @@ impl Config {
             routes,
             batches,
             webhooks,
+            nightly,
             limits,
             retention,
         }

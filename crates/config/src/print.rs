@@ -4,8 +4,9 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use offpeak_core::class::Rule;
+use offpeak_core::nightly::{Schedule, ScheduledInput};
 
-use crate::{Config, Place, Provider, Route};
+use crate::{Config, Nightly, Place, Provider, Route};
 
 impl Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -31,12 +32,38 @@ impl Display for Config {
         let (input, windows) = self.batches.names();
         writeln!(f, "\n[batches]\ninput = {}\nwindows = {}", text(input), text(windows))?;
         writeln!(f, "\n[webhooks]\nallow_private = {}", self.webhooks.allow_private)?;
+        nightly(f, self)?;
         writeln!(f, "\n[limits]")?;
         writeln!(f, "max_attempts = {}", self.limits.max_attempts)?;
         writeln!(f, "deadline = {}", duration(self.limits.deadline))?;
         writeln!(f, "\n[retention]")?;
         writeln!(f, "results = {}", duration(self.retention.results))
     }
+}
+
+fn nightly(f: &mut Formatter<'_>, config: &Config) -> fmt::Result {
+    let Nightly { inbox, inbox_dir, outbox_dir, schedules } = &config.nightly;
+    if config.place == Place::Machine {
+        writeln!(f, "\n[inbox]\nenabled = {inbox}")?;
+        for (key, folder) in [("dir", inbox_dir), ("outbox_dir", outbox_dir)] {
+            folder.iter().try_for_each(|folder| writeln!(f, "{key} = {}", text(&folder.display().to_string())))?;
+        }
+    }
+    schedules.iter().try_for_each(|each| schedule(f, each))
+}
+
+fn schedule(f: &mut Formatter<'_>, schedule: &Schedule) -> fmt::Result {
+    let input = match &schedule.input {
+        ScheduledInput::File(id) => id.text(),
+        ScheduledInput::Path(path) => path.clone(),
+    };
+    writeln!(f, "\n[[schedule]]")?;
+    writeln!(f, "name = {}", text(&schedule.name))?;
+    writeln!(f, "at = \"{}\"", schedule.time.strftime("%H:%M"))?;
+    writeln!(f, "time_zone = {}", text(schedule.zone.iana_name().unwrap_or("UTC")))?;
+    writeln!(f, "input = {}", text(&input))?;
+    writeln!(f, "tenant = {}", text(schedule.tenant.as_str()))?;
+    schedule.endpoint.map_or(Ok(()), |endpoint| writeln!(f, "endpoint = \"{}\"", endpoint.path()))
 }
 
 fn provider(f: &mut Formatter<'_>, provider: &Provider) -> fmt::Result {

@@ -1,4 +1,5 @@
 mod deployed;
+mod nightly;
 mod refused;
 
 use std::path::Path;
@@ -45,6 +46,8 @@ fn what_the_example_shows_in_comments_is_valid() {
     let config = file(&text.join("\n")).unwrap();
     assert_eq!(config.classes.len(), 2);
     assert_eq!(config.routes.len(), 2);
+    assert_eq!(config.nightly.schedules.len(), 1);
+    assert!(config.nightly.inbox_dir.is_some() && config.nightly.outbox_dir.is_some());
     assert_eq!(config.routes[0].upstream_model.as_deref(), Some("gpt-5-mini"));
 }
 
@@ -55,6 +58,10 @@ fn the_effective_settings_are_a_valid_file() {
         "[[class]]\nname = 'nightly'\nat = '01:05'\ntime_zone = 'Europe/Berlin'",
         "[[class]]\nname = 'soon'\nwindow = '50ms'\nmax_jobs = 1_000",
         "[auth]\nmode = 'keys'\nrelay_allow = ['/v1/audio/']",
+        "[inbox]\nenabled = false\ndir = 'in box'\noutbox_dir = '/out'",
+        "[[schedule]]\nname = 'a'\nat = '23:59'\ninput = '/data/a b.jsonl'\n[[schedule]]\nname = 'b'\nat = '00:00'\n\
+         time_zone = 'Asia/Tokyo'\ntenant = 'team ä'\nendpoint = '/v1/embeddings'\n\
+         input = 'file_00000000000000000000000000000001'",
         "[server]\nmax_file_bytes = 1\n[batches]\ninput = 'strict'\nwindows = 'any'",
         "[[provider]]\nname = 'b'\nmax_tokens = 9",
         "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",

@@ -20,6 +20,7 @@ impl Config {
             classes: self.classes.clone(),
             routes: self.routes(),
             telling: self.webhooks.telling,
+            nightly: self.nightly.settings(self.auth.mode, self.batches),
         }
     }
 

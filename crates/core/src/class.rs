@@ -109,7 +109,7 @@ impl Departures {
 
 /// The latest moment not after `now_ms` at which the zone's clocks showed `time`, in Unix milliseconds; 0 if the
 /// calendar ends before it.
-fn last_occurrence(time: Time, zone: &TimeZone, now_ms: u64) -> u64 {
+pub(crate) fn last_occurrence(time: Time, zone: &TimeZone, now_ms: u64) -> u64 {
     let occurrence = || -> Result<Zoned, jiff::Error> {
         let now = Timestamp::from_millisecond(i64::try_from(now_ms).unwrap_or(i64::MAX))?.to_zoned(zone.clone());
         let today = now.date().to_datetime(time).to_zoned(zone.clone())?;

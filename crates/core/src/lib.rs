@@ -1,7 +1,7 @@
 //! The domain of Offpeak: jobs, submissions, the ports they need and the flows across them.
 //!
-//! Nothing here does I/O, starts a task, or knows a vendor. `job`, `submission`, `batch`, `file`, `notice` and `class` decide from
-//! values; `ports` states what the outside must provide; `flows` are the steps across ports.
+//! Nothing here does I/O, starts a task, or knows a vendor. `job`, `submission`, `batch`, `file`, `notice`, `nightly` and `class`
+//! decide from values; `ports` states what the outside must provide; `flows` are the steps across ports.
 
 pub mod batch;
 pub mod body;
@@ -14,6 +14,7 @@ pub mod hex;
 pub mod ids;
 pub mod job;
 pub mod lane;
+pub mod nightly;
 pub mod notice;
 pub mod ports;
 pub mod route;

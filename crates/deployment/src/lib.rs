@@ -95,6 +95,7 @@ impl Deployment {
             classes: store.classes(),
             intake: store.intake(),
             objects: store.objects(),
+            mailbox: store.mailbox(),
             credentials: store.credentials(),
             usage: store.usage(),
             clock: Arc::new(SystemClock),

@@ -117,7 +117,7 @@ struct Row {
 
 impl Row {
     fn of(batch: &Batch, version: u64) -> Result<Self, Fault> {
-        let open = !batch.state.kind().is_final();
+        let open = batch.is_open();
         Ok(Self {
             id: batch.id.0,
             created_ms: column(batch.created_ms),

@@ -9,6 +9,7 @@ use rand::TryRng;
 use secrecy::SecretSlice;
 
 use crate::error::OpenError;
+use crate::mailbox::Folders;
 
 /// Bytes of the key.
 const KEY_BYTES: usize = 32;
@@ -36,6 +37,12 @@ impl Directory {
 
     pub(crate) fn incoming(&self) -> PathBuf {
         self.0.join("incoming")
+    }
+
+    /// Where the mailbox is, unless it is elsewhere.
+    pub(crate) fn folders(&self) -> Folders {
+        let [inbox, outbox, inputs] = ["inbox", "outbox", "schedules"].map(|name| self.0.join(name));
+        Folders { inbox, outbox, inputs }
     }
 
     fn key(&self) -> PathBuf {

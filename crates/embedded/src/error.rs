@@ -70,6 +70,8 @@ pub(crate) enum Fault {
     Stopped,
     #[error("opened for reading only")]
     ReadOnly,
+    #[error("a file was changed while it was read")]
+    Changed,
     #[error("not an object name")]
     BadName,
     #[error("no such thing")]
@@ -86,9 +88,12 @@ impl From<Fault> for StoreError {
             Fault::Garbled(_) => Self::Corrupt(text),
             Fault::Database(error) if is_corrupt(&error) => Self::Corrupt(text),
             Fault::File(error) if error.kind() == io::ErrorKind::NotFound => Self::NotFound,
-            Fault::Database(_) | Fault::File(_) | Fault::Stopped | Fault::ReadOnly | Fault::BadName => {
-                Self::Unavailable(text)
-            }
+            Fault::Database(_)
+            | Fault::File(_)
+            | Fault::Stopped
+            | Fault::Changed
+            | Fault::ReadOnly
+            | Fault::BadName => Self::Unavailable(text),
         }
     }
 }

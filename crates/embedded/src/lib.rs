@@ -4,6 +4,7 @@
 //! DIR/offpeak.db   rows and messages (SQLite, write-ahead log, every commit synced)
 //! DIR/objects/     sealed submissions, manifests, results, large bodies, files
 //! DIR/incoming/    objects being written
+//! DIR/inbox/       what people drop, DIR/outbox/ what they find, DIR/schedules/ what schedules run
 //! DIR/key          32 random bytes that seal callers' credentials; mode 0600
 //! DIR/lock         locked by the one process that serves
 //! ```
@@ -25,6 +26,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod notices;
 mod objects;
 mod random;
@@ -47,6 +49,7 @@ pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use mailbox::{Folders, Mailbox};
 pub use notices::Notices;
 pub use objects::Objects;
 pub use random::SystemRandom;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,10 @@ use crate::intake::Intake;
 use crate::readers::Readers;
 use crate::snapshot::Snapshot;
 use crate::writer::Writer;
-use crate::{Batches, Classes, Files, Jobs, Keys, Notices, Objects, Receivers, Submissions, Uploads, Usage, schema};
+use crate::{
+    Batches, Classes, Files, Folders, Jobs, Keys, Mailbox, Notices, Objects, Receivers, Submissions, Uploads, Usage,
+    schema,
+};
 
 /// How a data directory is opened.
 #[derive(Clone)]
@@ -35,11 +38,22 @@ pub struct Options {
     /// Bytes of pages that the writer keeps in memory. Default 8 MiB: a larger cache costs more at each commit than it
     /// saves, because SQLite searches its table of pages whenever a page was split.
     pub cache_bytes: u32,
+    /// Where the inbox is. Default `inbox` in the data directory.
+    pub inbox: Option<PathBuf>,
+    /// Where the outbox is. Default `outbox` in the data directory.
+    pub outbox: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { credentials: BTreeMap::new(), gather: Duration::from_millis(2), page_bytes: 4_096, cache_bytes: 8 << 20 }
+        Self {
+            credentials: BTreeMap::new(),
+            gather: Duration::from_millis(2),
+            page_bytes: 4_096,
+            cache_bytes: 8 << 20,
+            inbox: None,
+            outbox: None,
+        }
     }
 }
 
@@ -65,6 +79,7 @@ pub struct Store {
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
+    mailbox: Arc<Mailbox>,
     usage: Arc<Usage>,
     keys: Arc<Keys>,
     credentials: Arc<Credentials>,
@@ -127,6 +142,12 @@ impl Store {
         let writer = Writer::start(connection, checkpointer, options.gather, lock);
         let writer = Arc::new(writer.map_err(|source| at(&path, source))?);
         let objects = Arc::new(Objects::new(directory.objects(), directory.incoming()));
+        let folders = directory.folders();
+        let folders = Folders {
+            inbox: options.inbox.clone().unwrap_or(folders.inbox),
+            outbox: options.outbox.clone().unwrap_or(folders.outbox),
+            ..folders
+        };
         let (w, r) = (|| Arc::clone(&writer), || Arc::clone(&readers));
         Ok(Self {
             jobs: Arc::new(Jobs::new(w(), r())),
@@ -142,6 +163,7 @@ impl Store {
             keys: Arc::new(Keys::new(w(), r())),
             credentials: Arc::new(Credentials::new(w(), r(), key, options.credentials.clone())),
             objects,
+            mailbox: Arc::new(Mailbox::new(folders)),
             directory,
         })
     }
@@ -194,6 +216,11 @@ impl Store {
     /// The object store.
     pub fn objects(&self) -> Arc<Objects> {
         Arc::clone(&self.objects)
+    }
+
+    /// Inbox and outbox; they are to be prepared before they are used.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
     }
 
     /// The usage rows.

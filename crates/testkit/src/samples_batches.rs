@@ -82,6 +82,7 @@ impl Namespace {
                 credential: None,
                 rule: InputRule::Strict,
                 webhook: None,
+                outbox: None,
             },
             created_ms: CREATED_MS,
             deadline_ms: CREATED_MS + 86_400_000,
@@ -126,11 +127,18 @@ impl Namespace {
     pub fn batch_in(&self, state: State) -> Batch {
         let ended_ms = state.kind().is_final().then_some(CREATED_MS + 5);
         let finalizing_ms = (state.kind() == StateKind::Finalizing).then_some(CREATED_MS + 4);
-        let times = Times { in_progress_ms: Some(CREATED_MS + 1), finalizing_ms, cancelling_ms: None, ended_ms };
+        let times = Times { in_progress_ms: Some(CREATED_MS + 1), finalizing_ms, ended_ms, ..Times::default() };
         let placed = PartState::Placed { withdrawn: true };
         let parts = [PartState::Sealed, placed, PartState::Collected(self.collected())];
         let parts = parts.map(|state| self.part(state)).to_vec();
         Batch { state, times, lines: 150_000, model: Some("m".to_owned()), parts, ..self.batch() }
+    }
+
+    /// The batch in a final state, its results meant for the outbox, and there at that time if there is one.
+    pub fn batch_to_give(&self, state: State, given_ms: Option<u64>) -> Batch {
+        let ended = self.batch_in(state);
+        let asked = Asked { outbox: Some("tenant/name with ä".to_owned()), ..ended.asked };
+        Batch { asked, times: Times { given_ms, ..ended.times }, ..ended }
     }
 
     /// A part in a state.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use offpeak_core::ports;
+use offpeak_testkit::conformance::mailbox::Stand;
 use offpeak_testkit::fakes::{self, TokioClock};
 
 mod jobs {
@@ -113,6 +114,17 @@ mod intake_in_paused_time {
     offpeak_testkit::intake_conformance!(fake);
 }
 
+mod mailbox {
+    use super::{Arc, Stand, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Mailbox>, Arc<dyn Stand>, ()) {
+        let mailbox = fakes::Mailbox::default();
+        (Arc::new(mailbox.clone()), Arc::new(mailbox), ())
+    }
+
+    offpeak_testkit::mailbox_conformance!(fake);
+}
+
 mod objects {
     use super::{Arc, TokioClock, fakes, ports};
 
@@ -180,7 +192,7 @@ mod backend {
 
 /// Ports behind an open gate are the ports.
 mod behind_an_open_gate {
-    use super::{Arc, TokioClock, fakes, ports};
+    use super::{Arc, Stand, TokioClock, fakes, ports};
     use offpeak_testkit::chaos::{self, OpenGate};
 
     mod jobs {
@@ -223,6 +235,18 @@ mod behind_an_open_gate {
         }
 
         offpeak_testkit::intake_conformance!(gated);
+    }
+
+    mod mailbox {
+        use super::{Arc, OpenGate, Stand, chaos, fakes, ports};
+
+        async fn gated() -> (Arc<dyn ports::Mailbox>, Arc<dyn Stand>, ()) {
+            let mailbox = fakes::Mailbox::default();
+            let gated = chaos::Mailbox::new(Arc::new(mailbox.clone()), Arc::new(OpenGate));
+            (Arc::new(gated), Arc::new(mailbox), ())
+        }
+
+        offpeak_testkit::mailbox_conformance!(gated);
     }
 
     mod objects {

@@ -1,8 +1,9 @@
-//! A tick of the poller: advance and collect everything that is open.
+//! A tick of the poller: advance and collect everything that is open, and begin what is due.
 
 use anyhow::Context as _;
 use offpeak_core::flows::advance_all::advance_all;
 use offpeak_core::flows::batches::{self, Driven};
+use offpeak_core::flows::nightly;
 use offpeak_core::ports::Ports;
 use serde::Serialize;
 
@@ -18,8 +19,9 @@ pub struct Polled {
     pub advanced: usize,
 }
 
-/// Advances every open submission, then drives every open batch. `deadline_ms` is when the invocation ends, Unix
-/// milliseconds.
+/// Advances every open submission, begins what is due, then drives every open batch.
+///
+/// `deadline_ms` is when the invocation ends, Unix milliseconds.
 ///
 /// # Errors
 /// Open submissions cannot be listed: the next tick repeats it.
@@ -30,6 +32,8 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
     // Begun anywhere, so that one which ends its invocations, or takes all their time, does not keep the others waiting.
     ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
     let round = advance_all(ports, ids, stop_ms).await;
+    // Before batches are driven: what is begun is also read.
+    begin(ports, stop_ms).await;
     // After what is polled: a large batch may take all the time that is left.
     let driven = batches::drive_all(ports, stop_ms).await.unwrap_or_else(|error| {
         tracing::error!(%error, "open batches could not be listed");
@@ -41,4 +45,11 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
         tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");
     }
     Ok(Polled { open, advanced: round.advanced })
+}
+
+/// Begins what is due. What fails is tried again at the next tick, and keeps nothing else waiting.
+async fn begin(ports: &Ports, stop_ms: u64) {
+    if let Err(error) = Box::pin(nightly::look(ports, stop_ms)).await {
+        tracing::error!(%error, "the inbox could not be looked through");
+    }
 }

@@ -118,8 +118,26 @@ impl Aws {
 
     /// The names of a bucket's objects, the first thousand.
     pub async fn objects(&self, bucket: &str) -> Vec<String> {
-        let answer = self.get("s3", &format!("/{bucket}?list-type=2")).await;
+        self.objects_under(bucket, "").await
+    }
+
+    /// The same of those whose names begin so.
+    pub async fn objects_under(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let answer = self.get("s3", &format!("/{bucket}?list-type=2&prefix={prefix}")).await;
         xml::texts(&answer.text(), "Key").into_iter().map(xml::plain).collect()
+    }
+
+    /// Stores an object, by its path with its bucket.
+    pub async fn put_object(&self, path: &str, content: impl Into<Bytes>) {
+        let answer = Self::signed("s3", self.http.call(Method::PUT, path)).body(content).send().await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+
+    /// An object, if it is there.
+    pub async fn object(&self, path: &str) -> Option<Bytes> {
+        let answer = Self::signed("s3", self.http.get(path)).send().await;
+        assert!(matches!(answer.status, 200 | 404), "{path}: {answer:?}");
+        (answer.status == 200).then_some(answer.body)
     }
 
     /// Deletes a stack, and what it does not retain. `sam delete` reads addresses of nested templates as AWS has them.

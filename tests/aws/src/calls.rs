@@ -47,7 +47,7 @@ impl Calls {
     pub async fn logged(aws: &Aws, stack: &Stack, from_ms: u64) -> Self {
         let mut found = Self::default();
         let to_ms = now_ms() + 1;
-        for function in Function::ALL {
+        for function in stack.functions() {
             let group = log_group(aws, stack.function(function)).await;
             for event in events(aws, &group, from_ms, to_ms).await {
                 found.add(function, &event);

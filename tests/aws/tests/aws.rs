@@ -11,6 +11,7 @@ mod aws {
     mod bodies;
     mod door;
     mod files;
+    mod inbox;
     mod passthrough;
     mod privileges;
     mod rare;

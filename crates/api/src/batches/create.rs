@@ -101,6 +101,7 @@ fn new(
             credential: caller.credential,
             rule: gateway.rules.batches.input,
             webhook,
+            outbox: None,
         },
     }
 }

@@ -37,7 +37,13 @@ impl Objects {
         Ok(names)
     }
 
-    async fn page(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<ListObjectsV2Output, StoreError> {
+    /// What one call gives.
+    pub(crate) async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ListObjectsV2Output, StoreError> {
         let most = i32::try_from(limit.min(CALL_NAMES)).unwrap_or(i32::MAX);
         let call = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).max_keys(most);
         let call = call.set_start_after(after.map(str::to_owned));

@@ -7,6 +7,7 @@ mod listing;
 mod pieces;
 mod read;
 mod share;
+mod tagged;
 mod writer;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use offpeak_core::ids::ObjectName;
 use offpeak_core::ports::{self, ByteStream, ObjectWriter, StoreError};
 
+use self::pieces::Wanted;
 use crate::backoff::patiently;
 use crate::failure::{self, unavailable};
 
@@ -34,6 +36,15 @@ impl Objects {
     pub(crate) fn new(client: Client, bucket: String) -> Self {
         Self { client, bucket }
     }
+
+    /// The whole object in pieces, and its length; that of this tag only, if one is given.
+    pub(crate) async fn stream_of(
+        &self,
+        name: &ObjectName,
+        tag: Option<String>,
+    ) -> Result<(u64, ByteStream), StoreError> {
+        pieces::begin(self.clone(), name.clone(), Wanted { tag, offset: 0 }).await
+    }
 }
 
 #[async_trait]
@@ -47,11 +58,11 @@ impl ports::Objects for Objects {
     }
 
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
-        pieces::begin(self.clone(), name.clone(), 0).await
+        self.stream_of(name, None).await
     }
 
     async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {
-        Ok(pieces::begin(self.clone(), name.clone(), offset).await?.1)
+        Ok(pieces::begin(self.clone(), name.clone(), Wanted { tag: None, offset }).await?.1)
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {

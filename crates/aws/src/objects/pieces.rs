@@ -29,15 +29,28 @@ struct Pieces {
     left: u32,
 }
 
-/// The object's length and its pieces from that byte on.
-pub(super) async fn begin(objects: Objects, name: ObjectName, offset: u64) -> Result<(u64, ByteStream), StoreError> {
+/// What is wanted of an object.
+pub(super) struct Wanted {
+    /// The tag that it must have, if any.
+    pub(super) tag: Option<String>,
+    /// The first byte.
+    pub(super) offset: u64,
+}
+
+/// The object's length and its pieces from the wanted byte on. One with another tag than is wanted is not found.
+pub(super) async fn begin(objects: Objects, name: ObjectName, wanted: Wanted) -> Result<(u64, ByteStream), StoreError> {
+    let Wanted { tag, offset } = wanted;
     let range = (offset > 0).then(|| format!("bytes={}-", offset.min(i64::MAX.cast_unsigned())));
-    let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str()).set_range(range);
+    let call = objects.client.get_object().bucket(&objects.bucket).key(name.as_str());
+    let call = call.set_range(range).set_if_match(tag);
     let got = match patiently(|| call.clone().send()).await {
         Ok(got) => got,
-        // It has not so many bytes.
-        Err(error) if offset > 0 && failure::status(&error) == Some(416) => return Ok((0, stream::empty().boxed())),
-        Err(error) => return Err(read_error("GetObject", &error)),
+        Err(error) => match failure::status(&error) {
+            // It has not so many bytes.
+            Some(416) if offset > 0 => return Ok((0, stream::empty().boxed())),
+            Some(412) => return Err(StoreError::NotFound),
+            _ => return Err(read_error("GetObject", &error)),
+        },
     };
     let Some(rest) = got.content_length().and_then(|length| u64::try_from(length).ok()) else {
         return Err(StoreError::Unavailable("GetObject: no length".to_owned()));

@@ -1,9 +1,11 @@
-//! The suites that every implementation of a port passes: intake, objects, sharing and credentials.
+//! The suites that every implementation of a port passes: intake, objects, mailbox, sharing and credentials.
 
 use std::sync::Arc;
 
 use offpeak_core::ports;
+use offpeak_testkit::conformance::mailbox::Stand;
 
+use super::mailbox::Bucket;
 use super::queues::Queues;
 use super::world::World;
 
@@ -13,6 +15,11 @@ async fn intake() -> (Arc<dyn ports::Intake>, ()) {
 
 async fn objects() -> (Arc<dyn ports::Objects>, ()) {
     (World::shared().await.store().objects(), ())
+}
+
+async fn mailbox() -> (Arc<dyn ports::Mailbox>, Arc<dyn Stand>, ()) {
+    let world = World::shared().await;
+    (world.store().mailbox(), Arc::new(Bucket::of(&world)), ())
 }
 
 async fn share() -> (Arc<dyn ports::Objects>, Arc<dyn ports::Share>, ()) {
@@ -30,6 +37,10 @@ mod of_intake {
 
 mod of_objects {
     offpeak_testkit::objects_conformance!(super::objects);
+}
+
+mod of_mailbox {
+    offpeak_testkit::mailbox_conformance!(super::mailbox);
 }
 
 mod of_share {

@@ -5,6 +5,7 @@ mod calls;
 mod conformance;
 mod credentials;
 mod intake;
+mod mailbox;
 mod objects;
 mod parameters;
 mod queues;

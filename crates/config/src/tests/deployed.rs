@@ -13,14 +13,19 @@ fn with(text: &str, flags: &Flags, classes: &[&str]) -> Result<Config, Vec<Strin
     Config::of_deployment(Some(text), flags, &keys(), classes, PATH).map_err(|refused| refused.lines)
 }
 
-fn parameter(text: &str) -> Result<Config, Vec<String>> {
+pub(super) fn parameter(text: &str) -> Result<Config, Vec<String>> {
     with(text, &Flags::default(), TEMPLATE)
 }
 
 /// The flags of a function with these variables.
-fn variables(pairs: &[(&str, &str)]) -> Flags {
+pub(super) fn variables(pairs: &[(&str, &str)]) -> Flags {
     let found = |name: &str| pairs.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
     Flags::from_variables(found)
+}
+
+/// A text beside these flags.
+pub(super) fn with_flags(text: &str, flags: &Flags) -> Result<Config, Vec<String>> {
+    with(text, flags, TEMPLATE)
 }
 
 fn refused_by(pairs: &[(&str, &str)]) -> Vec<String> {

@@ -173,11 +173,11 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "\n[fleet]\nkind = 'g6'",
-        "offpeak.toml:2: unknown table or key `fleet`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [webhooks], [limits], [retention]",
+        "offpeak.toml:2: unknown table or key `fleet`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [webhooks], [inbox], [[schedule]], [limits], [retention]",
     ),
     (
         "hooks.allow_private = true",
-        "offpeak.toml:1: unknown table or key `hooks`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [webhooks], [limits], [retention]",
+        "offpeak.toml:1: unknown table or key `hooks`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [webhooks], [inbox], [[schedule]], [limits], [retention]",
     ),
     ("[server]\nlisten = '127.0.0.1:1'\nlisten = '127.0.0.1:2'", "offpeak.toml:3: not valid TOML: duplicate key"),
     ("[server]\nlisten 1", "offpeak.toml:2: not valid TOML: key with no value, expected `=`"),

@@ -18,6 +18,7 @@ mod part;
 mod room;
 mod state;
 mod step;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ pub use part::{Collected, Part, PartState, Rest, Usage};
 pub use room::MAX_ROW_BYTES;
 pub use state::{Event, IllegalTransition, State, StateKind, next};
 pub use step::{Step, step};
+pub use summary::{Given, Summary};
 
 use crate::endpoint::Endpoint;
 use crate::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
@@ -115,6 +117,9 @@ pub struct Asked {
     /// Who is told of its end, beside those who are told of every batch's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
+    /// Where its results are to lie in the outbox, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<String>,
 }
 
 /// How a batch's input is taken.
@@ -140,6 +145,9 @@ pub struct Times {
     pub cancelling_ms: Option<u64>,
     /// When its final state was written.
     pub ended_ms: Option<u64>,
+    /// When its results lay in the outbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_ms: Option<u64>,
 }
 
 /// What a batch has left.
@@ -198,6 +206,16 @@ impl Batch {
             after.times.came_to(after.state.kind(), now_ms);
         }
         Ok(after)
+    }
+
+    /// Whether it has ended, and its results are still to be put into the outbox.
+    pub fn owes_results(&self) -> bool {
+        self.state.kind().is_final() && self.asked.outbox.is_some() && self.times.given_ms.is_none()
+    }
+
+    /// Whether something is still owed to it.
+    pub fn is_open(&self) -> bool {
+        !self.state.kind().is_final() || self.owes_results()
     }
 
     /// The part that a submission runs.

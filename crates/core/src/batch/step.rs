@@ -18,12 +18,17 @@ pub enum Step {
     Finalize,
     /// Write its files and end it.
     Merge,
+    /// Put its results into the outbox.
+    Give,
 }
 
 /// Decides the next effect.
 pub fn step(batch: &Batch, now_ms: u64) -> Step {
     if now_ms < batch.busy_until_ms && !planted(Fault::BatchWorkRepeated) {
         return Step::Rest;
+    }
+    if batch.owes_results() {
+        return Step::Give;
     }
     let home = || batch.parts.iter().all(|part| part.collected().is_some());
     match &batch.state {

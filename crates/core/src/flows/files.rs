@@ -145,8 +145,14 @@ impl Receiving<'_> {
     /// # Errors
     /// [`ReceiveError`]. After [`ReceiveError::Store`] it may have been stored.
     pub async fn finish(self, new: NewFile) -> Result<File, ReceiveError> {
+        self.check(&new)?;
+        Ok(self.finish_as_it_is(new).await?)
+    }
+
+    /// The same without a look at its first line: what is wrong with it is told by the batch that reads it.
+    pub(super) async fn finish_as_it_is(self, new: NewFile) -> Result<File, StoreError> {
         let (ports, decided) = (self.ports, new.id);
-        let mut file = self.store(new).await?;
+        let mut file = self.keep(new).await?;
         file.id = decided.unwrap_or(file.id);
         ports.files.create(&file).await?;
         if decided.is_none() {
@@ -161,9 +167,16 @@ impl Receiving<'_> {
 
     /// Makes the content durable, and says which file it is to be.
     pub(super) async fn store(self, new: NewFile) -> Result<File, ReceiveError> {
-        if new.purpose == Purpose::Batch && !self.first.is_object() {
-            return Err(ReceiveError::NotJsonl);
-        }
+        self.check(&new)?;
+        Ok(self.keep(new).await?)
+    }
+
+    fn check(&self, new: &NewFile) -> Result<(), ReceiveError> {
+        let refused = new.purpose == Purpose::Batch && !self.first.is_object();
+        if refused { Err(ReceiveError::NotJsonl) } else { Ok(()) }
+    }
+
+    async fn keep(self, new: NewFile) -> Result<File, StoreError> {
         let bytes = self.writer.finish().await?;
         let expires = new.lifetime_ms().is_some();
         let mut object = self.object;

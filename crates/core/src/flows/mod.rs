@@ -1,5 +1,5 @@
 //! Steps across ports: accept, pack, advance, collect, hand out, cancel, sweep, audit; callers' files, uploads and
-//! batches; and what operators ask: keys, status.
+//! batches; what runs nightly; and what operators ask: keys, status.
 //!
 //! Each can be cut anywhere and repeated. Stored state comes first, its effect second.
 
@@ -18,6 +18,7 @@ pub mod hand_out;
 mod join;
 pub mod keys;
 mod lines;
+pub mod nightly;
 pub mod notices;
 pub mod pack;
 mod pack_claim;
@@ -38,7 +39,7 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 
 use crate::ids::{JobId, SubmissionId};
-use crate::ports::{Ports, StoreError};
+use crate::ports::{ByteStream, ObjectWriter, Ports, StoreError};
 use crate::submission::{Ending, Event, Sealed, State, Submission, manifest::Manifest};
 
 /// Replaces the row by what it is after `event`; `None` if somebody was faster.
@@ -116,6 +117,14 @@ async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError
         return Err(StoreError::Corrupt("a manifest does not match its submission".to_owned()));
     }
     Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Writes everything that comes, and says how long it was. Durable when it returns.
+async fn pour(mut pieces: ByteStream, mut writer: Box<dyn ObjectWriter>) -> Result<u64, StoreError> {
+    while let Some(piece) = pieces.next().await {
+        writer.write(piece?).await?;
+    }
+    writer.finish().await
 }
 
 /// A write of which nobody knows whether it took effect, for who cannot go on without knowing.

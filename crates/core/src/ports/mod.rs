@@ -15,6 +15,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod notices;
 mod objects;
 mod receivers;
@@ -41,6 +42,7 @@ pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};
+pub use mailbox::{Dropped, Mailbox};
 pub use notices::{NoticePage, NoticeSweep, Notices};
 pub use objects::{ByteStream, ObjectWriter, Objects};
 pub use receivers::Receivers;
@@ -51,6 +53,7 @@ pub use usage::{Usage, UsageRow};
 pub use wake::{Finished, Wake};
 
 use crate::class::Rule;
+use crate::nightly::Nightly;
 use crate::route::Routes;
 use crate::timing::Timing;
 
@@ -88,6 +91,8 @@ pub struct Ports {
     pub intake: Arc<dyn Intake>,
     /// The object store.
     pub objects: Arc<dyn Objects>,
+    /// Inbox and outbox.
+    pub mailbox: Arc<dyn Mailbox>,
     /// The backends by their configured names.
     pub backends: BTreeMap<String, Arc<dyn Backend>>,
     /// The keys towards providers.
@@ -121,6 +126,8 @@ pub struct Settings {
     pub routes: Routes,
     /// Who is told of what ends.
     pub telling: Telling,
+    /// What runs without a call.
+    pub nightly: Nightly,
 }
 
 /// Who is told of what ends.

@@ -113,6 +113,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
             credential: None,
             rule: InputRule::Split,
             webhook: None,
+            outbox: None,
         },
         created_ms: 1,
         deadline_ms: 2,

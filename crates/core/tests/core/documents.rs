@@ -11,7 +11,7 @@ const FILES: [&str; 12] =
 /// The documents whose words are checked.
 fn documents() -> Vec<String> {
     let decisions = names("docs/decisions").into_iter().map(|name| format!("docs/decisions/{name}"));
-    let guides = ["ARCHITECTURE", "state_machine", "deploy", "operations", "waiting"];
+    let guides = ["ARCHITECTURE", "state_machine", "deploy", "nightly", "operations", "waiting"];
     let guides = guides.map(|name| format!("docs/{name}.md"));
     let others = ["README.md", "CHANGELOG.md"].map(str::to_owned);
     others.into_iter().chain(guides).chain(decisions).collect()

@@ -30,7 +30,7 @@ use writer::Writer;
 /// Up to here a read is done on the calling task: mostly it is in the page cache.
 const SMALL: u64 = 64 << 10;
 /// Bytes of a piece of a stream.
-const PIECE: u64 = 256 << 10;
+pub(crate) const PIECE: u64 = 256 << 10;
 
 /// The object store.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ fn pieces(file: Arc<File>, offset: u64, length: u64) -> ByteStream {
 }
 
 /// Bytes of a file at a place, whole or not at all.
-fn slice(file: &File, offset: u64, length: u64) -> Result<Bytes, Fault> {
+pub(crate) fn slice(file: &File, offset: u64, length: u64) -> Result<Bytes, Fault> {
     let short = Fault::Garbled("an object is shorter than what names it");
     if offset.checked_add(length).is_none_or(|end| end > i64::MAX.cast_unsigned()) {
         return Err(short);
@@ -144,7 +144,7 @@ fn slice(file: &File, offset: u64, length: u64) -> Result<Bytes, Fault> {
 }
 
 /// Work on files, off the async threads.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, StoreError> {
     Ok(tokio::task::spawn_blocking(work).await.map_err(|_| Fault::Stopped)??)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use offpeak_core::ports;
 use offpeak_embedded::Store;
+use offpeak_testkit::conformance::mailbox::Stand;
 
+use super::mailbox::Folders;
 use super::samples::Dir;
 
 /// Kept until a case ends.
@@ -111,6 +113,12 @@ async fn intake() -> (Arc<dyn ports::Intake>, Guard) {
     (guard.0.intake(), guard)
 }
 
+async fn mailbox() -> (Arc<dyn ports::Mailbox>, Arc<dyn Stand>, Guard) {
+    let guard = fresh();
+    guard.0.mailbox().prepare().unwrap();
+    (guard.0.mailbox(), Arc::new(Folders::of(&guard.1)), guard)
+}
+
 async fn objects() -> (Arc<dyn ports::Objects>, Guard) {
     let guard = fresh();
     (guard.0.objects(), guard)
@@ -205,6 +213,10 @@ mod of_classes {
 
 mod of_intake {
     offpeak_testkit::intake_conformance!(super::intake);
+}
+
+mod of_mailbox {
+    offpeak_testkit::mailbox_conformance!(super::mailbox);
 }
 
 mod of_objects {

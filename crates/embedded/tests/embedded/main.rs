@@ -8,6 +8,7 @@ mod credentials;
 mod directory;
 mod intake;
 mod jobs;
+mod mailbox;
 mod names;
 mod objects;
 mod samples;

@@ -90,6 +90,7 @@ fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
         classes: store.classes(),
         intake: Arc::<Snapshot>::clone(&snapshot),
         objects: store.objects(),
+        mailbox: store.mailbox(),
         backends: BTreeMap::new(),
         credentials: store.credentials(),
         usage: snapshot,

@@ -20,11 +20,21 @@ pub(super) struct Composed {
 }
 
 pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
-    let options = Options { credentials: config.own_credentials(), ..Options::default() };
+    let options = Options {
+        credentials: config.own_credentials(),
+        inbox: config.nightly.inbox_dir.clone(),
+        outbox: config.nightly.outbox_dir.clone(),
+        ..Options::default()
+    };
     let dir = config.server.data_dir.clone();
     let store = tokio::task::spawn_blocking(move || Store::open(&dir, &options))
         .await
         .context("opening the data directory")??;
+    if config.nightly.is_on() {
+        let mailbox = store.mailbox();
+        let prepared = tokio::task::spawn_blocking(move || mailbox.prepare()).await;
+        prepared.context("preparing inbox and outbox")??;
+    }
     let waiters = Arc::new(Waiters::default());
     let wake: Arc<dyn Wake> = Arc::<Waiters>::clone(&waiters);
     let ports = config.ports(stores(&store), wake)?;
@@ -54,6 +64,7 @@ fn stores(store: &Store) -> Stores {
         classes: store.classes(),
         intake: store.intake(),
         objects: store.objects(),
+        mailbox: store.mailbox(),
         credentials: store.credentials(),
         usage: store.usage(),
         clock: Arc::new(SystemClock),

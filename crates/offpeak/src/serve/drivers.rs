@@ -1,10 +1,11 @@
-//! What ticks: a packer per class, the driver of batches, the poller, the sweeper.
+//! What ticks: a packer per class, the drivers of batches and of the inbox, the poller, the sweeper.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use offpeak_config::Config;
 use offpeak_core::flows::batches;
+use offpeak_core::flows::nightly::look;
 use offpeak_core::flows::notices::{self, Delivering};
 use offpeak_core::flows::pack;
 use offpeak_core::flows::sweep::{self, Retired};
@@ -24,6 +25,9 @@ const DRAIN_MS: u64 = 600_000;
 /// Between two sweeps for overdue jobs, and for what was kept long enough.
 const EXPIRE_EVERY: Duration = Duration::from_secs(30);
 const RETIRE_EVERY: Duration = Duration::from_hours(1);
+
+/// Between two looks into the inbox at least.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A failed step is repeated after this.
 pub(super) const AGAIN_MS: u64 = 1_000;
@@ -54,6 +58,9 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
         drivers.spawn(packer(composed.ports.clone(), class.clone(), sealed.clone(), stopped.clone()));
     }
     drivers.spawn(batcher(composed.ports.clone(), sealed, stopped.clone()));
+    if config.nightly.is_on() {
+        drivers.spawn(nightly(composed.ports.clone(), stopped.clone()));
+    }
     drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
     let ways = Delivering { webhooks: composed.deliver.clone(), bus: None };
     drivers.spawn(notifier(composed.ports.clone(), ways, stopped.clone()));
@@ -123,6 +130,16 @@ async fn notifier(ports: Ports, ways: Delivering, mut stopped: watch::Receiver<b
         if let Err(error) = notices::deliver_all(&ports, &ways, now_ms(&ports) + DRAIN_MS).await {
             tracing::error!(%error, "owed notices could not be listed");
             nap(Duration::from_millis(AGAIN_MS), &mut stopped).await;
+        }
+    }
+}
+
+/// Keeps schedules and takes what lies in the inbox; a file that comes has to be the same at two looks.
+async fn nightly(ports: Ports, mut stopped: watch::Receiver<bool>) {
+    let tick = Duration::from_millis(ports.settings.timing.tick_ms).max(LOOK_EVERY);
+    while nap(tick, &mut stopped).await {
+        if let Err(error) = look(&ports, now_ms(&ports) + DRAIN_MS).await {
+            tracing::error!(%error, "the inbox could not be looked through");
         }
     }
 }

@@ -94,6 +94,7 @@ impl Caller {
                 credential: None,
                 rule: InputRule::Split,
                 webhook: receivers::webhook(self.plan.tenant),
+                outbox: None,
             },
             window_ms: self.plan.window_ms,
             key: Some(self.number.to_string()),

@@ -57,6 +57,7 @@ impl Scene {
             credential: None,
             rule: InputRule::Split,
             webhook: None,
+            outbox: None,
         };
         let new = NewBatch { tenant, asked, window_ms: 86_400_000, key: None };
         let batch = batches::create(&ports, new).await.map_err(|error| error.to_string())?.id;

@@ -21,6 +21,7 @@ mod deliver;
 mod files;
 mod intake;
 mod jobs;
+mod mailbox;
 mod notices;
 mod objects;
 mod receivers;
@@ -42,6 +43,7 @@ pub use deliver::Deliver;
 pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
+pub use mailbox::Mailbox;
 pub use notices::Notices;
 pub use objects::Objects;
 pub use receivers::Receivers;
@@ -108,6 +110,7 @@ pub fn behind(ports: &Ports, gate: &Arc<dyn Gate>) -> Ports {
         classes: Arc::new(Classes::new(Arc::clone(&ports.classes), Arc::clone(gate))),
         intake: Arc::new(Intake::new(Arc::clone(&ports.intake), Arc::clone(gate))),
         objects: Arc::new(Objects::new(Arc::clone(&ports.objects), Arc::clone(gate))),
+        mailbox: Arc::new(Mailbox::new(Arc::clone(&ports.mailbox), Arc::clone(gate))),
         usage: Arc::new(Usage::new(Arc::clone(&ports.usage), Arc::clone(gate))),
         receivers: Arc::new(Receivers::new(Arc::clone(&ports.receivers), Arc::clone(gate))),
         notices: Arc::new(Notices::new(Arc::clone(&ports.notices), Arc::clone(gate))),

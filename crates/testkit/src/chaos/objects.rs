@@ -30,9 +30,16 @@ impl fmt::Debug for Objects {
     }
 }
 
-struct Writer {
+pub(super) struct Writer {
     inner: Box<dyn ObjectWriter>,
     gate: Arc<dyn Gate>,
+}
+
+impl Writer {
+    /// `inner`, behind `gate`.
+    pub(super) fn new(inner: Box<dyn ObjectWriter>, gate: Arc<dyn Gate>) -> Self {
+        Self { inner, gate }
+    }
 }
 
 #[async_trait]
@@ -56,7 +63,7 @@ impl ports::Objects for Objects {
     async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
         let (inner, name) = (Arc::clone(&self.inner), name.clone());
         let inner = through(&*self.gate, "objects.create", async move { inner.create(&name).await }).await?;
-        Ok(Box::new(Writer { inner, gate: Arc::clone(&self.gate) }))
+        Ok(Box::new(Writer::new(inner, Arc::clone(&self.gate))))
     }
 
     async fn read(&self, name: &ObjectName, offset: u64, length: u64) -> Result<Bytes, StoreError> {

@@ -169,7 +169,7 @@ pub async fn the_largest_row_is_kept(batches: &dyn Batches) {
     assert_eq!(row(batches, batch.id).await, stands);
 }
 
-/// Each state that is not final is open.
+/// Each state that is not final is open, and a final one until its results lie in the outbox.
 pub async fn everything_owed_is_open(batches: &dyn Batches) {
     let names = Namespace::fresh();
     let fresh = names.batch();
@@ -177,6 +177,9 @@ pub async fn everything_owed_is_open(batches: &dyn Batches) {
     let mut owed = vec![fresh.id];
     for state in names.open_batch_states() {
         owed.push(put(batches, &names.batch_in(state)).await.id);
+    }
+    for state in names.final_batch_states() {
+        owed.push(put(batches, &names.batch_to_give(state, None)).await.id);
     }
     eventually("every batch that is owed something is open", LAG_MS, async || {
         let open = batches.open().await.unwrap();
@@ -190,7 +193,8 @@ pub async fn what_has_ended_is_not_open(batches: &dyn Batches) {
     let names = Namespace::fresh();
     let mut ended = Vec::new();
     for state in names.final_batch_states() {
-        ended.push(put(batches, &names.batch_in(state)).await.id);
+        ended.push(put(batches, &names.batch_in(state.clone())).await.id);
+        ended.push(put(batches, &names.batch_to_give(state, Some(CREATED_MS + 9))).await.id);
     }
     eventually("no batch that has ended is open", LAG_MS, async || {
         let open = batches.open().await.unwrap();

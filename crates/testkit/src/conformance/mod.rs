@@ -43,6 +43,7 @@ pub mod job_walk;
 pub mod job_writes;
 pub mod jobs;
 pub mod keys;
+pub mod mailbox;
 pub mod notice_sweep;
 pub mod notices;
 pub mod objects;

@@ -76,7 +76,7 @@ impl ports::Batches for Batches {
 
     async fn open(&self) -> Result<Vec<NativeBatchId>, StoreError> {
         let rows = self.rows.lock();
-        let mut open: Vec<&Batch> = rows.values().filter(|batch| !batch.state.kind().is_final()).collect();
+        let mut open: Vec<&Batch> = rows.values().filter(|batch| batch.is_open()).collect();
         open.sort_unstable_by_key(|batch| (batch.created_ms, batch.id));
         Ok(open.into_iter().map(|batch| batch.id).collect())
     }
@@ -94,9 +94,8 @@ impl ports::BatchWalk for Batches {
 impl ports::BatchSweep for Batches {
     async fn retire(&self, before_ms: u64, limit: usize) -> Result<usize, StoreError> {
         let mut rows = self.rows.lock();
-        let ended = |batch: &&Batch| {
-            batch.state.kind().is_final() && batch.times.ended_ms.is_some_and(|ended_ms| ended_ms < before_ms)
-        };
+        let ended =
+            |batch: &&Batch| !batch.is_open() && batch.times.ended_ms.is_some_and(|ended_ms| ended_ms < before_ms);
         let old: Vec<NativeBatchId> = rows.values().filter(ended).take(limit).map(|batch| batch.id).collect();
         for id in &old {
             rows.remove(id);

@@ -11,6 +11,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod mailbox;
 mod notices;
 mod objects;
 mod random;
@@ -36,6 +37,7 @@ pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use mailbox::Mailbox;
 pub use notices::Notices;
 pub use objects::Objects;
 pub use random::Random;
@@ -64,6 +66,8 @@ pub struct Fakes {
     pub intake: Intake,
     /// The object store.
     pub objects: Objects,
+    /// Inbox and outbox.
+    pub mailbox: Mailbox,
     /// The usage rows.
     pub usage: Usage,
     /// The keys towards providers.
@@ -94,6 +98,7 @@ impl Fakes {
             classes: Classes::default(),
             intake: Intake::new(Arc::new(clock.clone())),
             objects: Objects::new(Arc::new(clock.clone())),
+            mailbox: Mailbox::default(),
             usage: Usage::default(),
             credentials: Credentials::default(),
             keys: Keys::default(),
@@ -122,6 +127,7 @@ impl Fakes {
             classes: Arc::new(self.classes.clone()),
             intake: Arc::new(self.intake.clone()),
             objects: Arc::new(self.objects.clone()),
+            mailbox: Arc::new(self.mailbox.clone()),
             backends,
             credentials: Arc::new(self.credentials.clone()),
             usage: Arc::new(self.usage.clone()),

@@ -194,6 +194,7 @@ pub(crate) fn new_batch(tenant: &str, input: NativeFileId) -> NewBatch {
             credential: None,
             rule: InputRule::Split,
             webhook: None,
+            outbox: None,
         },
         window_ms: DAY_MS,
         key: None,

@@ -27,7 +27,7 @@ fn callers_credentials_pass_through_sealed_and_a_function_url_serves_and_streams
 
 async fn passed_through() {
     let world = World::get().await;
-    super::all(&[&KEPT]).await;
+    super::all(&[&KEPT, &super::inbox::GIVEN]).await;
     let _alone = world.quiet().await;
     let passing = [("JobIndex", "true"), ("Auth", "passthrough"), ("FrontDoor", "function-url")];
     let stack = world.redeploy(&passing).await;

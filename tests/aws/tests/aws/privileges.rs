@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use offpeak_tests_aws::{Calls, Fact, Function, Grant, Stack, World, action, arn};
 
-use super::upgrade;
+use super::{upgrade, webhooks};
 use Function::{FrontDoor, Operator, Packer, Poller};
 
 /// What is granted and was not called in the run.
@@ -19,9 +19,9 @@ struct Excuse {
     by_chance: bool,
 }
 
-const UNCALLED: [Excuse; 12] = [
+const UNCALLED: [Excuse; 13] = [
     Excuse {
-        functions: &Function::ALL,
+        functions: &[FrontDoor, Packer, Operator],
         actions: &["s3:ListBucket"],
         resources: &["Bucket"],
         why: "S3 asks for it to say 404 of an object that is not there",
@@ -37,9 +37,16 @@ const UNCALLED: [Excuse; 12] = [
     Excuse {
         functions: &[Poller],
         actions: &["s3:AbortMultipartUpload"],
-        resources: &["Bucket/manifests/*", "Bucket/results/*", "Bucket/files/*"],
+        resources: &["Bucket/manifests/*", "Bucket/results/*", "Bucket/files/*", "Bucket/outbox/*"],
         why: "the same",
         by_chance: true,
+    },
+    Excuse {
+        functions: &[Poller],
+        actions: &["s3:GetObject"],
+        resources: &["Bucket/schedules/*"],
+        why: "the input of a schedule is read at its hour, which this run does not wait for",
+        by_chance: false,
     },
     Excuse {
         functions: &[FrontDoor],
@@ -119,12 +126,14 @@ async fn least() {
     let world = World::get().await;
     super::all(&[&upgrade::AUDITED]).await;
     let deployments = world.deployments();
-    let calls = Calls::logged(&world.aws, &world.stack, deployments[0].from_ms).await;
+    // The last deployment has every function that there ever was.
+    let stack = webhooks::STACK.lock().clone().expect("a stack that tells");
+    let calls = Calls::logged(&world.aws, &stack, deployments[0].from_ms).await;
     let granted: BTreeSet<&Grant> = deployments.iter().flat_map(|deployment| &deployment.grants).collect();
     let mut counts: BTreeMap<&Grant, u64> = granted.iter().map(|grant| (*grant, 0)).collect();
     let mut wrong = BTreeSet::new();
     for call in &calls.calls {
-        let (action, arn) = action(call, &world.stack);
+        let (action, arn) = action(call, &stack);
         let in_force: Vec<_> = deployments.iter().filter(|deployment| deployment.in_force(call.at_ms)).collect();
         let grants = in_force.iter().flat_map(|deployment| &deployment.grants);
         let allowed: BTreeSet<&Grant> = grants.filter(|grant| grant.allows(call.function, &action, &arn)).collect();
@@ -137,7 +146,7 @@ async fn least() {
         }
     }
     print(&counts);
-    wrong.extend(unused(&counts, &world.stack));
+    wrong.extend(unused(&counts, &stack));
     let on_everything = granted.iter().filter(|grant| grant.resource == "*");
     wrong.extend(on_everything.map(|grant| format!("a grant on everything: {grant:?}")));
     let idle = Function::ALL.into_iter().filter(|function| calls.of(*function).next().is_none());

@@ -5,7 +5,7 @@ use offpeak_tests_aws::{Fact, World, left};
 use serde_json::{Value, json};
 
 use super::{
-    batches, bill, bill_batches, bodies, door, files, passthrough, privileges, rare, schedules, sdk, webhooks,
+    batches, bill, bill_batches, bodies, door, files, inbox, passthrough, privileges, rare, schedules, sdk, webhooks,
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -89,7 +89,8 @@ pub(super) async fn is_answered(world: &World, http: &Http, job: &Answer, text: 
 /// What did not hold of all that is found out before the stack is taken down.
 pub(super) async fn broken() -> Vec<String> {
     let mut broken = Vec::new();
-    for fact in FIRST.into_iter().chain([&KEPT, &passthrough::PASSED_THROUGH, &webhooks::TOLD, &AUDITED]) {
+    for fact in FIRST.into_iter().chain([&KEPT, &inbox::GIVEN, &passthrough::PASSED_THROUGH, &webhooks::TOLD, &AUDITED])
+    {
         broken.extend(fact.outcome().await.err());
     }
     broken
@@ -102,7 +103,7 @@ async fn kept() {
     let http = world.tenant("kept").await;
     let job = accepted(&http, "kept").await;
     let batch = batches::is_under_way(world, &http).await;
-    let stack = world.redeploy(&[("JobIndex", "true")]).await;
+    let stack = world.redeploy(&[("JobIndex", "true"), ("Inbox", "true")]).await;
     assert_eq!(stack.outputs, world.stack.outputs);
     is_answered(world, &http, &job, "kept").await;
     batches::is_brought_home(world, &http, &batch).await;

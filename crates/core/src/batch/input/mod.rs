@@ -8,12 +8,14 @@
 //! before it is sent. What is kept of a line is 16 bytes, by which a `custom_id` that stands twice is found.
 
 mod checker;
+mod endpoint;
 mod errors;
 mod request;
 mod seen;
 mod splitter;
 
 pub use checker::{Checker, Counted};
+pub use endpoint::FirstEndpoint;
 pub use errors::{
     Fault, empty_file, input_not_found, mismatched_model, model_not_supported, too_large, too_long_names,
     too_many_lines, too_many_parts, wrong_purpose,

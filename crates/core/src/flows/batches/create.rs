@@ -56,9 +56,29 @@ pub(super) async fn create_as(
     new: NewBatch,
     decided: Option<NativeBatchId>,
 ) -> Result<Batch, CreateError> {
-    let now_ms = ports.clock.now_ms();
     let id = decided.unwrap_or_else(|| NativeBatchId(crate::flows::ascending(ports)));
-    let batch = Batch {
+    let batch = row(ports, id, new);
+    if decided.is_none() {
+        ports.batches.create(&batch).await?;
+        return Ok(batch);
+    }
+    let asked = batch.asked.clone();
+    let stands = create_or_find(ports, batch).await?;
+    // How inputs are taken is not the caller's word, and may have been changed since.
+    let asked = Asked { rule: stands.asked.rule, ..asked };
+    if stands.asked == asked { Ok(stands) } else { Err(CreateError::KeyReused) }
+}
+
+/// Creates the batch, or finds the one of its id as it stands. Durable when it returns.
+pub(in crate::flows) async fn create_or_find(ports: &Ports, batch: Batch) -> Result<Batch, StoreError> {
+    ports.batches.create(&batch).await?;
+    ports.batches.get(batch.id).await?.ok_or(StoreError::NotFound)
+}
+
+/// The row of a new batch.
+pub(in crate::flows) fn row(ports: &Ports, id: NativeBatchId, new: NewBatch) -> Batch {
+    let now_ms = ports.clock.now_ms();
+    Batch {
         id,
         tenant: new.tenant,
         version: 1,
@@ -71,15 +91,7 @@ pub(super) async fn create_as(
         model: None,
         parts: Vec::new(),
         busy_until_ms: 0,
-    };
-    ports.batches.create(&batch).await?;
-    if decided.is_none() {
-        return Ok(batch);
     }
-    let stands = ports.batches.get(id).await?.ok_or(StoreError::NotFound)?;
-    // How inputs are taken is not the caller's word, and may have been changed since.
-    let asked = Asked { rule: stands.asked.rule, ..batch.asked };
-    if stands.asked == asked { Ok(stands) } else { Err(CreateError::KeyReused) }
 }
 
 /// The id of the batch that an Idempotency-Key names within its tenant.
@@ -88,7 +100,7 @@ pub(super) fn keyed(tenant: &TenantId, key: &str) -> NativeBatchId {
 }
 
 /// Each part is preceded by its length, so that no two lists of parts meet.
-pub(super) fn derive(words: &[&str]) -> [u8; 16] {
+pub(in crate::flows) fn derive(words: &[&str]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for word in words {
         hash.update((word.len() as u64).to_be_bytes());

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::{merge, place, split};
+use super::{give, merge, place, split};
 use crate::batch::{Event, Step, step};
 use crate::flows::advance_all::Round;
 use crate::ids::{NativeBatchId, SubmissionId};
@@ -30,6 +30,7 @@ pub async fn drive(ports: &Ports, id: NativeBatchId) -> Result<Vec<SubmissionId>
             Step::Withdraw => news.extend(place::withdraw(ports, &batch).await?),
             Step::Finalize => merge::begin(ports, &batch, Some(Event::Finalize)).await?,
             Step::Merge => merge::begin(ports, &batch, None).await?,
+            Step::Give => give::give(ports, &batch).await?,
         }
     }
     Ok(news)

@@ -1,4 +1,4 @@
-//! Callers' batches: create, split, drive, bring home, merge, cancel.
+//! Callers' batches: create, split, drive, bring home, merge, give, cancel.
 //!
 //! ```text
 //! create ─► [row: validating] ─► split: parts sealed ─► [row: in_progress(parts)] ─► a submission's row per part
@@ -11,6 +11,7 @@
 mod cancel;
 mod create;
 mod drive;
+mod give;
 mod home;
 mod merge;
 mod merged;
@@ -24,7 +25,9 @@ mod verdict;
 
 pub use cancel::{CancelError, cancel};
 pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create, named};
+pub(super) use create::{create_or_find, derive, row};
 pub use drive::{Driven, drive, drive_all};
+pub(super) use give::put as put_results;
 pub(super) use home::bring_home;
 pub use results::{Cursor, ResultsPage, results};
 pub use retry::retry;

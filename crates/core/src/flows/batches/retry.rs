@@ -44,7 +44,8 @@ pub async fn retry(
     let id = key
         .as_deref()
         .map_or_else(|| NativeBatchId(derive(&["retry", &of, tenant.as_str()])), |key| keyed(&tenant, key));
-    let asked = Asked { input: input_id(batch, key.as_deref()), retry_of: Some(batch.id), ..batch.asked.clone() };
+    let asked =
+        Asked { input: input_id(batch, key.as_deref()), retry_of: Some(batch.id), outbox: None, ..batch.asked.clone() };
     create_as(ports, NewBatch { tenant, asked, window_ms, key }, Some(id)).await.map(Some)
 }
 

@@ -135,6 +135,7 @@ impl Site {
             classes: store.classes(),
             intake: store.intake(),
             objects: store.objects(),
+            mailbox: store.mailbox(),
             backends: BTreeMap::from([(PROVIDER.to_owned(), Arc::new(provider) as _)]),
             credentials: store.credentials(),
             usage: store.usage(),
