@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use offpeak_core::endpoint::Endpoint;
@@ -11,7 +12,7 @@ use offpeak_core::job::{Job, Joins, Request, State};
 use offpeak_core::lane::Lane;
 use offpeak_core::ports::{Message, MessageBody, Random};
 use offpeak_core::submission::{self, Size, Submission};
-use offpeak_embedded::{Options, Store, SystemRandom};
+use offpeak_embedded::{OpenError, Options, Store, SystemRandom};
 
 /// A directory of its own, removed at the end.
 pub(crate) struct Dir(PathBuf);
@@ -26,8 +27,16 @@ impl Dir {
         &self.0
     }
 
+    /// Of a store that was closed just now the lock may still be held: a child that another test begins has it until it
+    /// runs its own program.
     pub(crate) fn open(&self) -> Store {
-        Store::open(&self.0, &Options::default()).unwrap()
+        for _ in 0..500 {
+            match Store::open(&self.0, &Options::default()) {
+                Err(OpenError::InUse(_)) => std::thread::sleep(Duration::from_millis(10)),
+                opened => return opened.unwrap(),
+            }
+        }
+        unreachable!("{} stays in use", self.0.display())
     }
 
     /// Every file below it.

@@ -4,13 +4,14 @@
 //! whoever ends an object ─► promise ─► [notice: owed] ─► its final state ─► deliver ─► receiver
 //! ```
 
+mod choose;
 mod deliver;
 mod promise;
 mod receivers;
 
+pub use choose::{ChooseError, choose};
 pub use deliver::{Delivering, Payload, Sent, deliver_all, replay};
 pub(super) use promise::{Audience, Ended};
 pub use receivers::{
-    Changes, ChooseError, MAX_NAME_BYTES, NewReceiver, ROTATION_MS, ReceiverError, choose, create, get, list, remove,
-    rotate, test, update,
+    Changes, MAX_NAME_BYTES, NewReceiver, ROTATION_MS, ReceiverError, create, get, list, remove, rotate, test, update,
 };

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::deliver::{Payload, delivery};
 use crate::ids::{ReceiverId, TenantId};
-use crate::notice::{EventType, MAX_RECEIVERS, Receiver, Receivers, SigningSecret, Webhook};
+use crate::notice::{EventType, MAX_RECEIVERS, Receiver, Receivers, SigningSecret};
 use crate::ports::{Deliver, Delivered, NotAdmitted, Ports, StoreError};
 
 /// The longest name, bytes.
@@ -13,9 +13,6 @@ pub const MAX_NAME_BYTES: usize = 256;
 /// How long a secret goes on signing beside the one that replaced it, milliseconds: what the official SDK's parameter is
 /// called after, `keep_old_secret_active_for_24_hours`.
 pub const ROTATION_MS: u64 = 86_400_000;
-
-/// How long after its deadline a job may end, milliseconds: it may be with a provider for a window and two margins more.
-const LATE_MS: u64 = 172_800_000;
 
 /// Why a receiver is not what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -212,63 +209,6 @@ pub(super) async fn disable(ports: &Ports, tenant: &TenantId, id: ReceiverId) ->
     }
 }
 
-/// Why a request cannot name whom to tell.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChooseError {
-    /// It names no endpoint of the tenant's, and no URL at the origin of one.
-    #[error("no endpoint of that id, or at that URL's origin, is registered")]
-    Unknown,
-    /// The store could not say.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Whom a request names: a receiver's id, or a URL at the origin of one, whose secret then signs.
-///
-/// `until_ms` is the deadline of a job that names it, Unix milliseconds; 0 for what is no job. Whoever ends the job reads
-/// its row for it. Durable when it returns.
-///
-/// # Errors
-/// [`ChooseError`].
-pub async fn choose(ports: &Ports, tenant: &TenantId, named: &str, until_ms: u64) -> Result<Webhook, ChooseError> {
-    let row = ports.receivers.get(tenant).await?.unwrap_or_else(|| Receivers::none(tenant.clone()));
-    let webhook = match named.parse::<ReceiverId>() {
-        Ok(id) => row.find(id).map(|receiver| Webhook { receiver: receiver.id, url: None }),
-        Err(_) => {
-            let near = row.all.iter().filter(|receiver| origin(&receiver.url) == origin(named));
-            // The one whose URL has most in common with it.
-            let nearest = near.max_by_key(|receiver| common(&receiver.url, named));
-            nearest.map(|receiver| Webhook { receiver: receiver.id, url: Some(named.to_owned()) })
-        }
-    };
-    let webhook = webhook.ok_or(ChooseError::Unknown)?;
-    if until_ms > 0 && until_ms.saturating_add(LATE_MS) > row.asked_until_ms {
-        // A day ahead, so that a stream of jobs does not write the row for each.
-        let asked_until_ms = until_ms.saturating_add(LATE_MS + 86_400_000);
-        let noted = change(ports, tenant, |row| {
-            row.asked_until_ms = row.asked_until_ms.max(asked_until_ms);
-            Ok(())
-        });
-        noted.await.map_err(|error| match error {
-            ReceiverError::Store(error) => error,
-            _ => StoreError::NotFound,
-        })?;
-    }
-    Ok(webhook)
-}
-
-/// Scheme, host and port of a URL, as it is spelled.
-fn origin(url: &str) -> Option<&str> {
-    let host = url.find("://")? + 3;
-    let end = url[host..].find(['/', '?', '#', '\\']).map_or(url.len(), |end| host + end);
-    Some(&url[..end]).filter(|origin| origin.len() > host)
-}
-
-fn common(one: &str, other: &str) -> usize {
-    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
-}
-
 /// The end of a secret.
 fn hint(secret: &SecretString) -> String {
     let secret = secret.expose_secret();
@@ -276,7 +216,7 @@ fn hint(secret: &SecretString) -> String {
 }
 
 /// Changes the tenant's row, as often as it takes.
-async fn change<T>(
+pub(super) async fn change<T>(
     ports: &Ports,
     tenant: &TenantId,
     mut change: impl FnMut(&mut Receivers) -> Result<T, ReceiverError>,
