@@ -63,6 +63,31 @@ async fn every_end_is_told_also_across_kills() {
     gateway.passes_audit().await;
 }
 
+/// Whom one request names is told of it, at the URL that it names, and of nothing else.
+#[tokio::test]
+async fn a_request_names_where_it_is_told() {
+    let receiver = Recorder::answering("{}").await;
+    let upstream = Upstream::slow(Duration::from_millis(100)).await;
+    let gateway = Gateway::before(&upstream).config(LOCAL).start().await;
+    let made = register(&gateway.http, &at(&receiver, "/hook"), &[]).await;
+    let ask = async |text: &str, webhook: &str| {
+        let call = gateway.http.post("/v1/chat/completions", &chat(text)).header("prefer", "respond-async");
+        let answer = call.header("x-offpeak-webhook", webhook).send().await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.job().to_owned()
+    };
+    let by_url = ask("by its URL", &at(&receiver, "/run?7")).await;
+    let by_id = ask("by its id", made["id"].as_str().unwrap()).await;
+    gateway.http.post("/v1/chat/completions", &chat("nobody is named")).send().await.echoes("nobody is named");
+    for (path, job) in [("/run", by_url), ("/hook", by_id)] {
+        let heard = hears(&receiver, path, 1).await;
+        assert_eq!((&heard[0]["type"], &heard[0]["data"]["id"]), (&json!("job.completed"), &json!(job)));
+    }
+    let unknown = gateway.http.post("/v1/chat/completions", &chat("to a stranger"));
+    let refused = unknown.header("x-offpeak-webhook", "https://example.com/hook").send().await;
+    assert_eq!(refused.error(400), "invalid_header");
+}
+
 #[tokio::test]
 async fn private_addresses_are_refused_at_registration() {
     let receiver = Recorder::answering("{}").await;

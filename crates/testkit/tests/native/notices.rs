@@ -8,7 +8,7 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::flows::notices::{
     self, Changes, ChooseError, Delivering, NewReceiver, ReceiverError, Sent as Round, deliver_all,
 };
-use offpeak_core::flows::{batches, cancel, hand_out};
+use offpeak_core::flows::{batches, cancel, hand_out, sweep};
 use offpeak_core::ids::{JobId, SubmissionId, TenantId};
 use offpeak_core::job::{Event, Transition, When};
 use offpeak_core::notice::{ATTEMPTS, EventType, MAX_RECEIVERS, Notice, Receiver, State, Subject, Target, Webhook};
@@ -348,6 +348,18 @@ async fn an_overdue_job_that_a_reader_meets_is_told() {
     round(&desk, &carrier).await;
     let sent = carrier.take();
     assert_eq!(sent.iter().map(|sent| sent.body["type"].clone()).collect::<Vec<_>>(), ["job.expired"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overdue_job_that_a_sweep_meets_is_told() {
+    let (desk, carrier) = told();
+    register(&desk, &carrier, &[EventType::JobExpired]).await;
+    let job = job(&desk, Endpoint::ChatCompletions, None).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(sweep::expire(&desk.ports, &desk.fakes.jobs).await.unwrap(), 1);
+    round(&desk, &carrier).await;
+    let sent = carrier.take();
+    assert_eq!(sent.iter().map(|sent| sent.body["data"]["id"].clone()).collect::<Vec<_>>(), [job.id.text()]);
 }
 
 #[tokio::test(start_paused = true)]
