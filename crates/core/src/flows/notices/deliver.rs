@@ -17,10 +17,10 @@ use crate::notice::{self, EventType, LEASE_MS, Notice, Outcome, Receiver, State,
 use crate::ports::{Deliver, Delivered, Delivery, Events, Ports, StoreError};
 
 /// Notices looked up at once.
-const PAGE: usize = 128;
+const PAGE: usize = 256;
 
 /// Sent at once: receivers are slow, and each holds no more than its message.
-const SENDING: usize = 16;
+const SENDING: usize = 64;
 
 /// The ways out.
 #[derive(Clone)]
