@@ -10,7 +10,7 @@ use std::fmt;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use offpeak_core::ids::{NoticeId, TenantId};
-use offpeak_core::notice::{Notice, State};
+use offpeak_core::notice::Notice;
 use offpeak_core::ports::{self, NoticePage, StoreError};
 
 use crate::dynamo::{
@@ -44,7 +44,7 @@ impl Notices {
                 item.insert(EXPIRY.to_owned(), number(ceil_s(ended_ms.saturating_add(self.retention_ms))));
             }
         }
-        if matches!(notice.state, State::Dead { .. }) {
+        if notice.is_dead_letter() {
             item.insert(TENANT.to_owned(), text(notice.tenant.as_str()));
             item.insert(BORN.to_owned(), born(notice.created_ms, &notice.id.0));
         }

@@ -113,7 +113,7 @@ impl Row {
             created_ms: column(notice.created_ms),
             due_ms: (notice.state == State::Owed).then(|| column(notice.due_ms)),
             ended_ms: notice.state.ended_ms().map(column),
-            dead: matches!(notice.state, State::Dead { .. }),
+            dead: notice.is_dead_letter(),
             doc: document::write(&Notice { version, ..notice.clone() })?,
         })
     }

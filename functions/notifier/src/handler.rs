@@ -1,7 +1,7 @@
 //! A tick of the notifier: send what is owed and due.
 
 use anyhow::Context as _;
-use offpeak_core::flows::notices::{Delivering, deliver_all};
+use offpeak_core::flows::notices::{Delivering, Sent, deliver_all};
 use offpeak_core::ports::Ports;
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub struct Notified {
 pub async fn handle(ports: &Ports, ways: &Delivering, deadline_ms: u64) -> anyhow::Result<Notified> {
     let stop_ms = deadline_ms.saturating_sub(RESERVE_MS);
     let sent = deliver_all(ports, ways, stop_ms).await.context("listing what is due")?;
-    if sent != Default::default() {
+    if sent != Sent::default() {
         tracing::info!(?sent, "notified");
     }
     Ok(Notified { delivered: sent.delivered, owed: sent.owed, dead: sent.dead })

@@ -19,7 +19,7 @@ pub struct Polled {
     pub advanced: usize,
 }
 
-/// Advances every open submission, begins what is due, then drives every open batch.
+/// Advances every open submission, drives every open batch, then begins what is due.
 ///
 /// `deadline_ms` is when the invocation ends, Unix milliseconds.
 ///
@@ -32,8 +32,6 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
     // Begun anywhere, so that one which ends its invocations, or takes all their time, does not keep the others waiting.
     ids.rotate_left(usize::from(ports.random.bits()[0]) * open / 256);
     let round = advance_all(ports, ids, stop_ms).await;
-    // Before batches are driven: what is begun is also read.
-    begin(ports, stop_ms).await;
     // After what is polled: a large batch may take all the time that is left.
     let driven = batches::drive_all(ports, stop_ms).await.unwrap_or_else(|error| {
         tracing::error!(%error, "open batches could not be listed");
@@ -41,6 +39,8 @@ pub async fn handle(ports: &Ports, deadline_ms: u64) -> anyhow::Result<Polled> {
     });
     // What a batch has placed is told: an index may not show it yet.
     advance_all(ports, driven.news, stop_ms).await;
+    // At last, since a large drop may take all the time that is left.
+    begin(ports, stop_ms).await;
     if open > 0 {
         tracing::info!(open, advanced = round.advanced, failed = round.failed, left = round.left, "polled");
     }

@@ -84,7 +84,7 @@ pub(crate) async fn list(
     let after = listing.after.as_deref().map(parsed).transpose()?;
     let page = gateway.ports.notices.dead(&caller.tenant, after, limit).await.map_err(|error| match error {
         StoreError::NotFound => missing(listing.after.as_deref().unwrap_or("")),
-        error => error.into(),
+        error @ (StoreError::Unavailable(_) | StoreError::Corrupt(_) | _) => error.into(),
     })?;
     Ok(Json(PageView::new(page.notices.into_iter().map(DeliveryView::from).collect(), page.has_more)))
 }

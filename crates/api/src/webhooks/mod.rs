@@ -29,7 +29,7 @@ use crate::fields::{Fields, missing as missing_field, short, unsupported, wrong_
 use crate::gateway::Gateway;
 use crate::intake;
 use crate::paging::{PageView, limit};
-use view::{Deleted, EndpointView, EventTypes, Tested};
+use view::{EndpointView, EventTypes, Gone, Tested};
 
 /// The largest page of a listing, and what is given if nothing is said (openai-python 3.52.0, read 2026-11-28).
 const PAGE: (usize, usize) = (100, 20);
@@ -61,13 +61,13 @@ fn refused(error: ReceiverError, id: &str) -> ApiError {
         ReceiverError::TooMany => {
             ApiError::bad_request("too_many_endpoints", None, format!("Cannot add one: {error}."))
         }
-        ReceiverError::NotAdmitted(why) => not_admitted(&why),
+        ReceiverError::NotAdmitted(why) => not_admitted(why),
         ReceiverError::Store(error) => error.into(),
         _ => ApiError::bad_request("invalid_value", None, "The webhook endpoint cannot be kept."),
     }
 }
 
-fn not_admitted(why: &NotAdmitted) -> ApiError {
+fn not_admitted(why: NotAdmitted) -> ApiError {
     ApiError::bad_request("invalid_value", Some("url"), format!("Invalid 'url': {why}."))
 }
 
@@ -217,12 +217,12 @@ pub(crate) async fn delete(
     State(gateway): State<Arc<Gateway>>,
     Path(id): Path,
     headers: HeaderMap,
-) -> Result<Json<Deleted>, ApiError> {
+) -> Result<Json<Gone>, ApiError> {
     let caller = authenticate(&gateway, &headers).await?;
     deliver(&gateway)?;
     let removed = notices::remove(&gateway.ports, &caller.tenant, parsed(&id)?).await;
     removed.map_err(|error| refused(error, &id))?;
-    Ok(Json(Deleted::new(id)))
+    Ok(Json(Gone::new(id)))
 }
 
 /// `POST /v1/webhook_endpoints/{id}/rotate_secret`.

@@ -54,13 +54,13 @@ impl Listed for EndpointView {
 
 /// OpenAI's `DeletedWebhookEndpoint`.
 #[derive(Serialize)]
-pub(crate) struct Deleted {
+pub(crate) struct Gone {
     id: String,
     object: &'static str,
     deleted: bool,
 }
 
-impl Deleted {
+impl Gone {
     pub(super) const fn new(id: String) -> Self {
         Self { id, object: "webhook_endpoint.deleted", deleted: true }
     }

@@ -57,7 +57,7 @@ impl Credentials {
         let Some(data_key) = &self.data_key else {
             return Err(StoreError::Unavailable(
                 "callers' keys cannot be sealed: OFFPEAK_SEALING_KEY is not set; \
-                 the template sets it where its parameter Auth is passthrough"
+                 the template sets it where its parameter Auth is passthrough, or Webhooks true"
                     .to_owned(),
             ));
         };

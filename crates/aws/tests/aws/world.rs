@@ -74,7 +74,6 @@ pub(crate) async fn queue(clients: &Clients, class: &str) -> String {
 }
 
 async fn make(clients: &Clients) -> Resources {
-    use ScalarAttributeType::{B, S};
     let names = Namespace::fresh();
     let bucket = names.name("bucket");
     clients.s3.create_bucket().bucket(&bucket).send().await.unwrap();
@@ -104,7 +103,12 @@ async fn make(clients: &Clients) -> Resources {
         job_index: true,
         event_bus: None,
     };
-    let tables = &resources.tables;
+    make_tables(clients, &resources.tables).await;
+    resources
+}
+
+async fn make_tables(clients: &Clients, tables: &Tables) {
+    use ScalarAttributeType::{B, S};
     let by_tenant = || ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::KeysOnly);
     let whole = || ("by-tenant", [("tenant", S), ("born", B)], ProjectionType::All);
     let open = |order| ("open", [("open", S), (order, B)], ProjectionType::KeysOnly);
@@ -119,7 +123,6 @@ async fn make(clients: &Clients) -> Resources {
     table(clients, &tables.keys, &[("kind", S), ("hash", B)], &[]).await;
     table(clients, &tables.usage, &[("submission", B), ("tenant", S)], &[]).await;
     table(clients, &tables.credentials, &[("name", S)], &[]).await;
-    resources
 }
 
 type Keys<'a> = &'a [(&'static str, ScalarAttributeType)];

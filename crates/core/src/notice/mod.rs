@@ -132,6 +132,11 @@ impl Notice {
         EventId(derive(&[&self.subject.text(), self.event.name()]))
     }
 
+    /// Whether it was given up, and is its tenant's to send again.
+    pub const fn is_dead_letter(&self) -> bool {
+        matches!((&self.state, &self.to), (State::Dead { .. }, Target::Webhook(_)))
+    }
+
     /// The receiver that is told, if it is a tenant's.
     pub const fn receiver(&self) -> Option<ReceiverId> {
         match &self.to {

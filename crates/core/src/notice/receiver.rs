@@ -1,6 +1,6 @@
 //! Who is told: a tenant's webhook endpoints, in one row, since they are few and read together whenever something ends.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{EventType, derive};
 use crate::ids::{CredentialId, ReceiverId, TenantId};
@@ -32,7 +32,8 @@ pub struct Receiver {
     pub name: String,
     /// Called with POST.
     pub url: String,
-    /// What it is told of without being asked.
+    /// What it is told of without being asked. What a newer version may have added is passed over.
+    #[serde(deserialize_with = "known")]
     pub events: Vec<EventType>,
     /// What signs, newest first.
     pub secrets: Vec<SigningSecret>,
@@ -65,6 +66,11 @@ pub struct Webhook {
     /// What is called instead of the receiver's own URL; at the same origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventType>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 impl Receivers {

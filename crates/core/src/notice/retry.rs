@@ -7,7 +7,7 @@ use super::{Notice, State};
 const PAUSES_S: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
 /// How often a notice is sent before it is dead.
-pub const ATTEMPTS: u32 = PAUSES_S.len() as u32 + 1;
+pub const ATTEMPTS: usize = PAUSES_S.len() + 1;
 
 /// An attempt that has not ended after this is taken for lost, milliseconds: longer than any attempt lasts.
 pub const LEASE_MS: u64 = 60_000;

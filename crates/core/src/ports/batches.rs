@@ -53,7 +53,7 @@ pub trait Batches: Send + Sync {
         limit: usize,
     ) -> Result<BatchPage, StoreError>;
 
-    /// Every batch that something is still owed to ([`crate::batch::StateKind::is_final`] is false), whosever it is,
+    /// Every batch that something is still owed to ([`Batch::is_open`]), whosever it is,
     /// oldest first. What ended long ago makes it no slower.
     ///
     /// # Errors

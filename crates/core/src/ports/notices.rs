@@ -48,7 +48,7 @@ pub trait Notices: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<NoticeId>, StoreError>;
 
-    /// Up to `limit` of the tenant's notices that are dead, newest first by `created_ms` and then id, after the row `after`.
+    /// Up to `limit` of the tenant's notices that are dead letters ([`Notice::is_dead_letter`]), newest first by `created_ms` and then id, after the row `after`.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if `after` is no notice of this tenant.

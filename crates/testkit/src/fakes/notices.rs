@@ -63,7 +63,7 @@ impl ports::Notices for Notices {
             }
             None => None,
         };
-        let is_dead = |row: &&Notice| row.tenant == *tenant && matches!(row.state, State::Dead { .. });
+        let is_dead = |row: &&Notice| row.tenant == *tenant && row.is_dead_letter();
         let mut notices: Vec<Notice> = rows
             .values()
             .filter(is_dead)

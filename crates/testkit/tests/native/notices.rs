@@ -167,7 +167,7 @@ async fn what_is_not_taken_is_sent_again_for_three_days_and_then_dead() {
         Delivered::Unanswered(Silence::TimedOut),
         Delivered::Forbidden(Forbidden::Address),
     ];
-    carrier.answer(failures.into_iter().cycle().take(ATTEMPTS as usize));
+    carrier.answer(failures.into_iter().cycle().take(ATTEMPTS));
     let mut attempts = 0;
     while row(&desk, &notice).await.state == State::Owed {
         attempts += round(&desk, &carrier).await.owed + usize::from(row(&desk, &notice).await.state != State::Owed);
@@ -178,14 +178,14 @@ async fn what_is_not_taken_is_sent_again_for_three_days_and_then_dead() {
     }
     let dead = row(&desk, &notice).await;
     assert!(matches!(dead.state, State::Dead { .. }), "{dead:?}");
-    assert_eq!((attempts, dead.attempts), (ATTEMPTS as usize, ATTEMPTS));
+    assert_eq!((attempts, dead.attempts as usize), (ATTEMPTS, ATTEMPTS));
     let hours = (desk.ports.clock.now_ms() - began) / 3_600_000;
     assert!((72..=96).contains(&hours), "{hours} hours");
     let ids: std::collections::BTreeSet<String> = carrier.take().into_iter().map(|sent| sent.id).collect();
     assert_eq!(ids.len(), 1, "a receiver knows a repeat by its id");
     let listed = desk.fakes.notices.dead(&tenant(), None, 10).await.unwrap();
-    assert_eq!(listed.notices, [dead.clone()]);
     assert!(dead.last.is_some());
+    assert_eq!(listed.notices, [dead]);
 }
 
 #[tokio::test(start_paused = true)]

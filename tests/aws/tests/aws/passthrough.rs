@@ -29,7 +29,7 @@ async fn passed_through() {
     let world = World::get().await;
     super::all(&[&KEPT, &super::inbox::GIVEN]).await;
     let _alone = world.quiet().await;
-    let passing = [("JobIndex", "true"), ("Auth", "passthrough"), ("FrontDoor", "function-url")];
+    let passing = [("JobIndex", "true"), ("Inbox", "false"), ("Auth", "passthrough"), ("FrontDoor", "function-url")];
     let stack = world.redeploy(&passing).await;
     assert_ne!(stack.outputs["Url"], world.stack.outputs["Url"], "another front door has another address");
     stack.physical("SealingKey").clone_into(&mut SEALING_KEY.lock());

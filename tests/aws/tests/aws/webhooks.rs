@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use offpeak_tests::batches::{PATIENCE, create, input, store};
-use offpeak_tests::{Http, Recorder, chat, until, until_ok};
+use offpeak_tests::{Http, Recorded, Recorder, chat, until, until_ok};
 use offpeak_tests_aws::{Fact, Function, LONG, Stack, World};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -37,16 +37,28 @@ async fn told() {
     super::all(&[&PASSED_THROUGH]).await;
     let stack = STACK.lock().clone().expect("a stack that tells");
     let quiet = world.quiet().await;
+    let http = stack.http().with_key(world.key_of("told").await);
+    every_end_is_told(world, &stack, &http).await;
+    is_given_up_and_sent_again(world, &stack, &http).await;
+    drop(quiet);
+    let _turn = world.busy().await;
+    let key = world.key_of("sdk-told").await;
+    tokio::select! {
+        () = serve_at(&stack, &key, &["examples/python/webhooks.py"]) => {}
+        () = ticking(world, &stack) => unreachable!("it ticks for ever"),
+    }
+}
+
+async fn every_end_is_told(world: &World, stack: &Stack, http: &Http) {
     let queue = listening_queue(world).await;
     let receiver = Recorder::answering("{}").await;
-    let http = stack.http().with_key(world.key_of("told").await);
     let url = receiver.url().replace("/v1", "/hook");
     let made = http.post(ENDPOINTS, &json!({"name": "test", "url": url, "event_types": EVENTS})).send().await;
     assert_eq!(made.status, 200, "{made:?}");
     let ends =
-        [batch(world, &http).await, answered(world, &http).await, cancelled(&http).await, expired(world, &http).await];
+        [batch(world, http).await, answered(world, http).await, cancelled(http).await, expired(world, http).await];
     let calls = until_ok("every end at the receiver", LONG, async || {
-        notify(world, &stack).await;
+        notify(world, stack).await;
         let calls = receiver.calls("/hook");
         if calls.len() >= ends.len() { Ok(calls) } else { Err(format!("{calls:?}")) }
     })
@@ -56,19 +68,9 @@ async fn told() {
         let of_it = bodies.iter().filter(|body| body["data"]["id"] == **end).count();
         assert_eq!(of_it, 1, "{end} among {bodies:?}");
     }
-    assert!(
-        calls.iter().all(|call| call.headers["webhook-signature"].to_str().is_ok_and(|text| text.starts_with("v1,")))
-    );
+    let signed = |call: &Recorded| call.headers["webhook-signature"].to_str().is_ok_and(|text| text.starts_with("v1,"));
+    assert!(calls.iter().all(signed));
     is_on_the_bus(world, &queue, &ends).await;
-    is_given_up_and_sent_again(world, &stack, &http).await;
-    drop(quiet);
-    let _turn = world.busy().await;
-    let key = world.key_of("sdk-told").await;
-    let ticking = ticking(world, &stack);
-    tokio::select! {
-        () = serve_at(&stack, &key, &["examples/python/webhooks.py"]) => {}
-        () = ticking => unreachable!("it ticks for ever"),
-    }
 }
 
 /// A tick of the notifier.

@@ -64,8 +64,8 @@ pub(super) async fn create_as(
     }
     let asked = batch.asked.clone();
     let stands = create_or_find(ports, batch).await?;
-    // How inputs are taken is not the caller's word, and may have been changed since.
-    let asked = Asked { rule: stands.asked.rule, ..asked };
+    // How inputs are taken is not the caller's word, and may have been changed since; so may its receivers.
+    let asked = Asked { rule: stands.asked.rule, webhook: stands.asked.webhook.clone(), ..asked };
     if stands.asked == asked { Ok(stands) } else { Err(CreateError::KeyReused) }
 }
 

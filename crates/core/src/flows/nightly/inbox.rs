@@ -77,7 +77,7 @@ async fn begin(ports: &Ports, dropped: &Dropped, address: &Address, id: NativeBa
         Err(error) => return Err(error),
     };
     let Address { tenant, name } = address;
-    let file = NativeFileId(words(address, dropped, "file"));
+    let file = NativeFileId::derived(words(address, dropped, "file"));
     let (input, endpoint) = store::input(ports, content, store::file(tenant, format!("{name}.jsonl"), file)).await?;
     // Before the batch can end: what is there from now on is its own.
     ports.mailbox.retract(&format!("{}/{}", address.outbox(), Summary::NAME)).await?;

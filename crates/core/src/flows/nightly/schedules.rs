@@ -90,7 +90,7 @@ async fn find(ports: &Ports, schedule: &Schedule, occurrence: Occurrence) -> Res
         }
         ScheduledInput::Path(path) => match ports.mailbox.input(path).await {
             Ok(content) => {
-                let id = NativeFileId(words(schedule, occurrence, "file"));
+                let id = NativeFileId::derived(words(schedule, occurrence, "file"));
                 let new = store::file(&schedule.tenant, format!("{}.jsonl", schedule.name), id);
                 let (input, endpoint) = store::input(ports, content, new).await?;
                 Ok(Found { input, missing: None, endpoint })

@@ -1,12 +1,13 @@
 //! Choose: a request names whom to tell.
 
-use super::receivers::{ReceiverError, change};
+use super::receivers::change;
 use crate::ids::{ReceiverId, TenantId};
 use crate::notice::{Receivers, Webhook};
 use crate::ports::{Ports, StoreError};
 
-/// How long after its deadline a job may end, milliseconds: it may be with a provider for a window and two margins more.
-const LATE_MS: u64 = 172_800_000;
+/// How long after its deadline a job may end, milliseconds: it may be with a provider for a window and two margins more, and
+/// whoever collects it may have stood still for weeks.
+const LATE_MS: u64 = 30 * 86_400_000;
 
 /// Why a request cannot name whom to tell.
 #[derive(Debug, thiserror::Error)]
@@ -29,29 +30,27 @@ pub enum ChooseError {
 /// [`ChooseError`].
 pub async fn choose(ports: &Ports, tenant: &TenantId, named: &str, until_ms: u64) -> Result<Webhook, ChooseError> {
     let row = ports.receivers.get(tenant).await?.unwrap_or_else(|| Receivers::none(tenant.clone()));
-    let webhook = match named.parse::<ReceiverId>() {
-        Ok(id) => row.find(id).map(|receiver| Webhook { receiver: receiver.id, url: None }),
-        Err(_) => {
-            let near = row.all.iter().filter(|receiver| origin(&receiver.url) == origin(named));
-            // The one whose URL has most in common with it.
-            let nearest = near.max_by_key(|receiver| common(&receiver.url, named));
-            nearest.map(|receiver| Webhook { receiver: receiver.id, url: Some(named.to_owned()) })
-        }
-    };
-    let webhook = webhook.ok_or(ChooseError::Unknown)?;
+    let webhook = find(&row, named).ok_or(ChooseError::Unknown)?;
     if until_ms > 0 && until_ms.saturating_add(LATE_MS) > row.asked_until_ms {
         // A day ahead, so that a stream of jobs does not write the row for each.
         let asked_until_ms = until_ms.saturating_add(LATE_MS + 86_400_000);
         let noted = change(ports, tenant, |row| {
             row.asked_until_ms = row.asked_until_ms.max(asked_until_ms);
-            Ok(())
+            Ok::<_, StoreError>(())
         });
-        noted.await.map_err(|error| match error {
-            ReceiverError::Store(error) => error,
-            _ => StoreError::NotFound,
-        })?;
+        noted.await?;
     }
     Ok(webhook)
+}
+
+fn find(row: &Receivers, named: &str) -> Option<Webhook> {
+    if let Ok(id) = named.parse::<ReceiverId>() {
+        return row.find(id).map(|receiver| Webhook { receiver: receiver.id, url: None });
+    }
+    let near = row.all.iter().filter(|receiver| origin(&receiver.url) == origin(named));
+    // The one whose URL has most in common with it.
+    let nearest = near.max_by_key(|receiver| common(&receiver.url, named))?;
+    Some(Webhook { receiver: nearest.id, url: Some(named.to_owned()) })
 }
 
 /// Scheme, host and port of a URL, as it is spelled.

@@ -6,11 +6,13 @@
 
 mod choose;
 mod deliver;
+mod payload;
 mod promise;
 mod receivers;
 
 pub use choose::{ChooseError, choose};
-pub use deliver::{Delivering, Payload, Sent, deliver_all, replay};
+pub use deliver::{Delivering, Sent, deliver_all, replay};
+pub use payload::Payload;
 pub(super) use promise::{Audience, Ended};
 pub use receivers::{
     Changes, MAX_NAME_BYTES, NewReceiver, ROTATION_MS, ReceiverError, create, get, list, remove, rotate, test, update,

@@ -139,7 +139,14 @@ impl<'a> Audience<'a> {
             return Ok(None);
         }
         if !self.known.contains_key(tenant) {
-            let row = self.ports.receivers.get(tenant).await?;
+            let row = match self.ports.receivers.get(tenant).await {
+                // Whose row cannot be read is told nothing; what ends must end all the same.
+                Err(StoreError::Corrupt(error)) => {
+                    tracing::error!(error, %tenant, "a tenant's receivers cannot be read");
+                    None
+                }
+                row => row?,
+            };
             self.known.insert(tenant.clone(), row);
         }
         Ok(self.known.get(tenant).and_then(Option::as_ref))

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::deliver::{Payload, delivery};
+use super::payload::{Payload, delivery};
 use crate::ids::{ReceiverId, TenantId};
 use crate::notice::{EventType, MAX_RECEIVERS, Receiver, Receivers, SigningSecret};
 use crate::ports::{Deliver, Delivered, NotAdmitted, Ports, StoreError};
@@ -155,9 +155,13 @@ pub async fn rotate(
         if keep_old {
             let until_ms = |old: &SigningSecret| old.until_ms.unwrap_or(u64::MAX).min(now_ms + ROTATION_MS);
             let old = receiver.signing(now_ms).map(|old| (old, until_ms(old)));
-            // Two at once are enough for any hand-over, and bound what each message carries.
+            // A rotation whose reply was lost is repeated: the oldest one is what the receiver has.
+            let mut old: Vec<_> = old.collect();
+            if old.len() > 2 {
+                old.drain(1..old.len() - 1);
+            }
             secrets.extend(
-                old.take(1)
+                old.into_iter()
                     .map(|(old, until_ms)| SigningSecret { sealed: old.sealed.clone(), until_ms: Some(until_ms) }),
             );
         }
@@ -198,15 +202,13 @@ pub async fn test(
 /// Notes that a receiver wants to be told nothing any more. One that was removed meanwhile is no error.
 pub(super) async fn disable(ports: &Ports, tenant: &TenantId, id: ReceiverId) -> Result<(), StoreError> {
     let now_ms = ports.clock.now_ms();
-    let disabled = change(ports, tenant, |row| {
-        let receiver = row.find_mut(id).ok_or(ReceiverError::NotFound)?;
-        receiver.disabled_ms = receiver.disabled_ms.or(Some(now_ms));
+    change(ports, tenant, |row| {
+        if let Some(receiver) = row.find_mut(id) {
+            receiver.disabled_ms = receiver.disabled_ms.or(Some(now_ms));
+        }
         Ok(())
-    });
-    match disabled.await {
-        Err(ReceiverError::Store(error)) => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    })
+    .await
 }
 
 /// The end of a secret.
@@ -216,11 +218,11 @@ fn hint(secret: &SecretString) -> String {
 }
 
 /// Changes the tenant's row, as often as it takes.
-pub(super) async fn change<T>(
+pub(super) async fn change<T, E: From<StoreError>>(
     ports: &Ports,
     tenant: &TenantId,
-    mut change: impl FnMut(&mut Receivers) -> Result<T, ReceiverError>,
-) -> Result<T, ReceiverError> {
+    mut change: impl FnMut(&mut Receivers) -> Result<T, E>,
+) -> Result<T, E> {
     loop {
         let mut row = ports.receivers.get(tenant).await?.unwrap_or_else(|| Receivers::none(tenant.clone()));
         let changed = change(&mut row)?;
