@@ -119,7 +119,7 @@ async fn caller(load: Arc<Load>, next: Arc<AtomicUsize>) -> anyhow::Result<Outco
     }
 }
 
-async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
     for _ in 0..100 {
         if let Ok(stream) = TcpStream::connect(address).await {
             stream.set_nodelay(true)?;
@@ -131,23 +131,58 @@ async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
 }
 
 /// Reads one response with a Content-Length.
-async fn response<'a>(stream: &mut TcpStream, buffer: &'a mut Vec<u8>) -> anyhow::Result<(u16, &'a [u8])> {
-    buffer.clear();
-    let (head, length) = loop {
-        if stream.read_buf(buffer).await.context("receiving")? == 0 {
-            bail!("the connection was closed");
-        }
-        if let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") {
-            break (end + 4, content_length(&buffer[..end])?);
-        }
-    };
+pub(crate) async fn response<'a>(stream: &mut TcpStream, buffer: &'a mut Vec<u8>) -> anyhow::Result<(u16, &'a [u8])> {
+    let (head, length) = begun(stream, buffer).await?;
     while buffer.len() < head + length {
         if stream.read_buf(buffer).await.context("receiving")? == 0 {
             bail!("the connection was closed inside a body");
         }
     }
-    let status = std::str::from_utf8(&buffer[9..12])?.parse()?;
-    Ok((status, &buffer[head..head + length]))
+    Ok((status(buffer)?, &buffer[head..head + length]))
+}
+
+/// Reads a response's head, and perhaps more: how long it is, and the body.
+async fn begun(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<(usize, usize)> {
+    buffer.clear();
+    loop {
+        if stream.read_buf(buffer).await.context("receiving")? == 0 {
+            bail!("the connection was closed");
+        }
+        if let Some(end) = memchr::memmem::find(buffer, b"\r\n\r\n") {
+            return Ok((end + 4, content_length(&buffer[..end])?));
+        }
+    }
+}
+
+fn status(head: &[u8]) -> anyhow::Result<u16> {
+    Ok(std::str::from_utf8(&head[9..12])?.parse()?)
+}
+
+/// Reads what is at a path, line by line, however much it is.
+pub(crate) async fn content(address: SocketAddr, path: &str, mut line: impl FnMut(&[u8])) -> anyhow::Result<()> {
+    let mut stream = connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.context("sending")?;
+    let mut buffer = Vec::with_capacity(1 << 20);
+    let (head, mut left) = begun(&mut stream, &mut buffer).await?;
+    if status(&buffer)? != 200 {
+        bail!("{path} was not given: {}", status(&buffer)?);
+    }
+    buffer.drain(..head);
+    left = left.saturating_sub(buffer.len());
+    loop {
+        let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |feed| feed + 1);
+        buffer[..whole].split_inclusive(|byte| *byte == b'\n').for_each(&mut line);
+        buffer.drain(..whole);
+        if left == 0 {
+            return Ok(());
+        }
+        let read = stream.read_buf(&mut buffer).await.context("receiving")?;
+        if read == 0 {
+            bail!("the connection was closed inside a file");
+        }
+        left = left.saturating_sub(read);
+    }
 }
 
 fn content_length(head: &[u8]) -> anyhow::Result<usize> {

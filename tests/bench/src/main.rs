@@ -6,7 +6,9 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people: three digits matter")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
+mod batches;
 mod client;
+mod input;
 mod process;
 mod report;
 
@@ -44,6 +46,12 @@ async fn main() -> anyhow::Result<()> {
     }
     if asked("relay") {
         relay(&mut table).await?;
+    }
+    if asked("files") {
+        batches::files(&mut table).await?;
+    }
+    if asked("lines") {
+        batches::lines(&mut table).await?;
     }
     table.print();
     Ok(())

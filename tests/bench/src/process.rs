@@ -129,8 +129,13 @@ impl Gateway {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count() as u64)
     }
 
+    /// What is at a path, as JSON.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<serde_json::Value> {
+        get(&format!("http://{}", self.address), path).await
+    }
+
     async fn stats(&self) -> anyhow::Result<serde_json::Value> {
-        get(&format!("http://{}", self.address), "/stats").await
+        self.get("/stats").await
     }
 
     pub(crate) async fn wait_held(&self, held: usize) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 mod compose;
 mod drivers;
 mod listener;
+mod places;
 mod poller;
 
 use std::future::Future;

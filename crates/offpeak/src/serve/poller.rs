@@ -7,11 +7,13 @@ use std::time::Duration;
 use offpeak_core::flows::advance::{Advanced, advance};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{Ports, StoreError};
+use offpeak_core::submission::Size;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::compose::now_ms;
 use super::drivers::{AGAIN_MS, until};
+use super::places::Places;
 
 /// Submissions advanced at once.
 const ADVANCING: usize = 16;
@@ -21,6 +23,9 @@ const RELIST: Duration = Duration::from_secs(10);
 
 /// An advance that panicked is repeated after this, milliseconds.
 const ABNORMAL_MS: u64 = 60_000;
+
+/// A large submission without a place is looked at again after this, milliseconds.
+const NO_PLACE_MS: u64 = 200;
 
 /// A submission that was advanced, and when it is due again: Unix milliseconds, or never.
 type Done = (SubmissionId, Option<u64>);
@@ -84,11 +89,12 @@ pub(super) async fn poll(
     mut stopped: watch::Receiver<bool>,
 ) {
     let ports = Arc::new(ports);
+    let places = Places::new();
     let mut schedule = Schedule::default();
     let mut running: JoinSet<Done> = JoinSet::new();
     let mut relist = tokio::time::interval(RELIST);
     loop {
-        let full = begin(&ports, &mut schedule, &mut running);
+        let full = begin(&ports, &places, &mut schedule, &mut running);
         let pause = if full { RELIST } else { schedule.pause(now_ms(&ports)) };
         tokio::select! {
             biased;
@@ -103,10 +109,10 @@ pub(super) async fn poll(
 }
 
 /// Begins with what is due; says whether as many are under way as may be.
-fn begin(ports: &Arc<Ports>, schedule: &mut Schedule, running: &mut JoinSet<Done>) -> bool {
+fn begin(ports: &Arc<Ports>, places: &Places, schedule: &mut Schedule, running: &mut JoinSet<Done>) -> bool {
     while running.len() < ADVANCING {
         let Some(id) = schedule.take(now_ms(ports)) else { return false };
-        running.spawn(advance_one(Arc::clone(ports), id));
+        running.spawn(advance_one(Arc::clone(ports), places.clone(), id));
     }
     true
 }
@@ -125,7 +131,8 @@ async fn open(ports: &Ports) -> Vec<SubmissionId> {
     })
 }
 
-async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> Done {
+async fn advance_one(ports: Arc<Ports>, places: Places, id: SubmissionId) -> Done {
+    let Some(_place) = places.of(size(&ports, id).await) else { return (id, Some(now_ms(&ports) + NO_PLACE_MS)) };
     let advancing = Arc::clone(&ports);
     // A task of its own, so that a panic costs this submission a pause and nobody else anything.
     match tokio::spawn(async move { advance(&advancing, id).await }).await {
@@ -140,6 +147,12 @@ async fn advance_one(ports: Arc<Ports>, id: SubmissionId) -> Done {
             (id, Some(now_ms(&ports) + ABNORMAL_MS))
         }
     }
+}
+
+/// How large it is, or nothing: what cannot be read is told by the advance.
+async fn size(ports: &Ports, id: SubmissionId) -> Size {
+    let row = ports.submissions.get(id).await.ok().flatten();
+    row.and_then(|row| row.sealed).map(|sealed| sealed.size).unwrap_or_default()
 }
 
 fn failed(id: SubmissionId, error: &StoreError) {
