@@ -13,12 +13,12 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use offpeak_api::{Abilities, Auth, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, TenantId};
 use offpeak_core::job::State;
-use offpeak_core::ports::{Jobs, Ports, Settings};
-use offpeak_testkit::fakes::{Fakes, TokioClock};
+use offpeak_core::ports::{Jobs, Ports, Settings, Telling};
+use offpeak_testkit::fakes::{Carrier, Fakes, TokioClock};
 use tower::ServiceExt;
 
 struct Asked {
@@ -55,7 +55,11 @@ fn asked(data: &[u8]) -> Option<Asked> {
 
 fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
     let rule = Rule::Window { window_ms: 60_000, max_jobs: None };
-    let settings = Settings { classes: BTreeMap::from([("soon".to_owned(), rule)]), ..Settings::default() };
+    let settings = Settings {
+        classes: BTreeMap::from([("soon".to_owned(), rule)]),
+        telling: Telling { webhooks: true, bus: false },
+        ..Settings::default()
+    };
     let waiters = Arc::new(Waiters::default());
     let ports = Ports { wake: Arc::<Waiters>::clone(&waiters), ..fakes.ports(BTreeMap::new(), settings) };
     let route = |model: &str, upstream_model: Option<&str>| Route {
@@ -71,6 +75,8 @@ fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
         retry_after_s: 30,
         redirect: false,
         max_body_bytes: 1 << 20,
+        max_file_bytes: 1 << 20,
+        batches: BatchRules::default(),
         deadline_ms: 3_600_000,
         relay_allow: Vec::new(),
         look_ms: 30_000,
@@ -80,7 +86,7 @@ fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
         relay_ms: None,
     };
     let (index, walk) = (Some(Arc::new(fakes.jobs.clone()) as Arc<_>), Some(Arc::new(fakes.jobs.clone()) as Arc<_>));
-    let abilities = Abilities { index, walk, relay: None, share: None };
+    let abilities = Abilities { index, walk, relay: None, share: None, deliver: Some(Arc::new(Carrier::default())) };
     let routes = Routes(vec![route("small*", Some("large")), route("*", None)]);
     let auth = (Auth::Open, Arc::new(fakes.keys.clone()) as Arc<_>);
     router(Arc::new(Gateway::new(ports, waiters, auth, routes, rules, abilities)))
