@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{Home, Http, Output, PATIENCE, Process, Upstream, free_port, offpeak, run, until};
 
+/// For one look at whether it is ready: on a starved machine a connection made just as it starts may never be answered.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// A gateway that is being set up: quick windows, a hold longer than any test, and an upstream.
 #[derive(Debug)]
 pub struct Setup {
@@ -200,7 +203,7 @@ impl Gateway {
         let mut process = Process::start(self.serve_on(&self.address()), &self.home.join("log"));
         until("a gateway that is ready", PATIENCE, async || {
             assert_eq!(process.ended(), None, "the gateway did not start: {}", process.log());
-            let ready = self.http.get("/readyz").try_send().await.ok()?;
+            let ready = self.http.get("/readyz").within(LOOK).try_send().await.ok()?;
             (ready.status == 200).then_some(())
         })
         .await;
