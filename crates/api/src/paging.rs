@@ -1,9 +1,16 @@
 //! Lists as OpenAI's clients page through them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 use crate::fields::{within, wrong_type};
+
+/// The query of a list that has no filters.
+#[derive(Deserialize)]
+pub(crate) struct Listing {
+    pub(crate) after: Option<String>,
+    pub(crate) limit: Option<String>,
+}
 
 /// One page.
 #[derive(Serialize)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The text is not an identifier of the wanted kind.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -172,6 +173,18 @@ impl RequestId {
 /// A job's id as that of the response that it is.
 pub fn response_id(job: JobId) -> String {
     format!("resp_{job}")
+}
+
+/// The bytes of an id that words decide. Each word is preceded by its length, so that no two lists of words meet.
+pub(crate) fn derive(words: &[&str]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for word in words {
+        hash.update((word.len() as u64).to_be_bytes());
+        hash.update(word);
+    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.finalize()[..16]);
+    id
 }
 
 macro_rules! text_id {

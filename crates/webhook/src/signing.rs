@@ -16,11 +16,6 @@ use sha2::Sha256;
 
 const PREFIX: &str = "whsec_";
 
-/// A new secret. The bits must be such as nobody can guess.
-pub fn secret(bits: [u8; 32]) -> SecretString {
-    SecretString::from(format!("{PREFIX}{}", STANDARD.encode(bits)))
-}
-
 /// The value of `webhook-signature`; none without a secret, or where one of them is no key.
 pub fn signatures(secrets: &[SecretString], id: &str, timestamp_s: u64, body: &[u8]) -> Option<String> {
     let mut signatures = Vec::with_capacity(secrets.len());

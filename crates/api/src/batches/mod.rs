@@ -14,7 +14,6 @@ use http::{HeaderMap, StatusCode};
 use offpeak_core::flows::batches::{self, CancelError};
 use offpeak_core::ids::NativeBatchId;
 use offpeak_core::ports::StoreError;
-use serde::Deserialize;
 
 pub(crate) use create::create;
 pub(crate) use results::{results, retry};
@@ -23,7 +22,7 @@ use crate::caller::authenticate;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
 use crate::gateway::Gateway;
-use crate::paging::{PageView, limit};
+use crate::paging::{Listing, PageView, limit};
 use view::BatchView;
 
 /// The largest page of a listing, and what is given if nothing is said (OpenAI's description of its API, read
@@ -67,13 +66,6 @@ pub(crate) async fn cancel(
         }
         Err(CancelError::Store(error)) => Err(error.into()),
     }
-}
-
-/// `GET /v1/batches`' query.
-#[derive(Deserialize)]
-pub(crate) struct Listing {
-    after: Option<String>,
-    limit: Option<String>,
 }
 
 /// `GET /v1/batches`: newest first.

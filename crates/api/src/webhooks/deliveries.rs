@@ -12,12 +12,12 @@ use offpeak_core::notice::{Notice, State as Stage};
 use offpeak_core::ports::StoreError;
 use serde::Serialize;
 
-use super::{Listing, PAGE, deliver};
+use super::{PAGE, deliver};
 use crate::caller::authenticate;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
 use crate::gateway::Gateway;
-use crate::paging::{Listed, PageView, limit};
+use crate::paging::{Listed, Listing, PageView, limit};
 
 /// What was to be delivered to one endpoint.
 #[derive(Serialize)]

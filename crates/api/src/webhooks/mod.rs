@@ -17,7 +17,6 @@ use offpeak_core::ids::{ReceiverId, TenantId};
 use offpeak_core::notice::{EventType, Webhook};
 use offpeak_core::ports::{Deliver, Delivered, NotAdmitted};
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use deliveries::{list as list_dead, replay};
@@ -28,7 +27,7 @@ use crate::extract::{Path, Query};
 use crate::fields::{Fields, missing as missing_field, short, unsupported, wrong_type};
 use crate::gateway::Gateway;
 use crate::intake;
-use crate::paging::{PageView, limit};
+use crate::paging::{Listing, PageView, limit};
 use view::{EndpointView, EventTypes, Gone, Tested};
 
 /// The largest page of a listing, and what is given if nothing is said (openai-python 3.52.0, read 2026-11-28).
@@ -158,13 +157,6 @@ pub(crate) async fn create(
     };
     let receiver = notices::create(&gateway.ports, deliver, &tenant, new).await;
     receiver.map(|receiver| Json(EndpointView::with_secret(receiver, text))).map_err(|error| refused(error, ""))
-}
-
-/// `GET /v1/webhook_endpoints`' query.
-#[derive(Deserialize)]
-pub(crate) struct Listing {
-    after: Option<String>,
-    limit: Option<String>,
 }
 
 /// `GET /v1/webhook_endpoints`: newest first.

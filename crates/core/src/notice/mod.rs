@@ -15,13 +15,12 @@ mod receiver;
 mod retry;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use event::EventType;
 pub use receiver::{MAX_RECEIVERS, Receiver, Receivers, SigningSecret, Webhook};
 pub use retry::{ATTEMPTS, LEASE_MS, Outcome, after, wait_ms};
 
-use crate::ids::{EventId, JobId, NativeBatchId, NoticeId, ReceiverId, TenantId};
+use crate::ids::{EventId, JobId, NativeBatchId, NoticeId, ReceiverId, TenantId, derive};
 
 /// The row of one notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,16 +171,4 @@ impl Target {
             Self::Bus => "bus".to_owned(),
         }
     }
-}
-
-/// Each word is preceded by its length, so that no two lists of words meet.
-fn derive(words: &[&str]) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    for word in words {
-        hash.update((word.len() as u64).to_be_bytes());
-        hash.update(word);
-    }
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.finalize()[..16]);
-    id
 }

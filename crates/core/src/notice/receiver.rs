@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{EventType, derive};
-use crate::ids::{CredentialId, ReceiverId, TenantId};
+use super::EventType;
+use crate::ids::{CredentialId, ReceiverId, TenantId, derive};
 
 /// Receivers of one tenant at most: all are in one row, and each may be owed every event.
 pub const MAX_RECEIVERS: usize = 16;

@@ -1,9 +1,7 @@
 //! Create: a batch's row, before anything is read.
 
-use sha2::{Digest, Sha256};
-
 use crate::batch::{Asked, Batch, State, Times};
-use crate::ids::{NativeBatchId, TenantId};
+use crate::ids::{NativeBatchId, TenantId, derive};
 use crate::ports::{Ports, StoreError};
 
 /// The longest completion window: what is sealed is kept longer.
@@ -97,16 +95,4 @@ pub(in crate::flows) fn row(ports: &Ports, id: NativeBatchId, new: NewBatch) -> 
 /// The id of the batch that an Idempotency-Key names within its tenant.
 pub(super) fn keyed(tenant: &TenantId, key: &str) -> NativeBatchId {
     NativeBatchId(derive(&["batch", tenant.as_str(), key]))
-}
-
-/// Each part is preceded by its length, so that no two lists of parts meet.
-pub(in crate::flows) fn derive(words: &[&str]) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    for word in words {
-        hash.update((word.len() as u64).to_be_bytes());
-        hash.update(word);
-    }
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.finalize()[..16]);
-    id
 }

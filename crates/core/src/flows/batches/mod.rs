@@ -25,7 +25,7 @@ mod verdict;
 
 pub use cancel::{CancelError, cancel};
 pub use create::{CreateError, MAX_WINDOW_MS, NewBatch, create, named};
-pub(super) use create::{create_or_find, derive, row};
+pub(super) use create::{create_or_find, row};
 pub use drive::{Driven, drive, drive_all};
 pub(super) use give::put as put_results;
 pub(super) use home::bring_home;

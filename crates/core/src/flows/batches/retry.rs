@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use super::create::{CreateError, NewBatch, create_as, derive, keyed};
+use super::create::{CreateError, NewBatch, create_as, keyed};
 use super::home::fates_of;
 use super::merge::rerun_lines;
 use super::rerun::Wanted;
@@ -17,7 +17,7 @@ use crate::body::with_model_in_body;
 use crate::file::Purpose;
 use crate::flows::files::{NewFile, ReceiveError, Receiving, receive};
 use crate::flows::manifest;
-use crate::ids::{NativeBatchId, NativeFileId};
+use crate::ids::{NativeBatchId, NativeFileId, derive};
 use crate::ports::{Ports, StoreError};
 
 /// Bytes collected before they are written.

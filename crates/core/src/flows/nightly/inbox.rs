@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::refuse;
 use super::store::{self, Wanted};
 use crate::batch::{Batch, Summary};
-use crate::flows::batches::{derive, put_results};
-use crate::ids::{NativeBatchId, NativeFileId};
+use crate::flows::batches::put_results;
+use crate::ids::{NativeBatchId, NativeFileId, derive};
 use crate::nightly::{Address, Meaning, meaning};
 use crate::ports::{Dropped, Ports, StoreError};
 

@@ -10,8 +10,7 @@ use crate::batch::input::FirstEndpoint;
 use crate::class::Departures;
 use crate::endpoint::Endpoint;
 use crate::file::File;
-use crate::flows::batches::derive;
-use crate::ids::{NativeBatchId, NativeFileId};
+use crate::ids::{NativeBatchId, NativeFileId, derive};
 use crate::nightly::{Occurrence, Schedule, ScheduledInput};
 use crate::ports::{Ports, StoreError};
 
