@@ -41,7 +41,7 @@ enum End {
 impl Load {
     /// So many callers.
     pub fn of(http: &Http, name: &str, count: usize) -> Self {
-        let within = Duration::from_secs(180);
+        let within = Duration::from_mins(3);
         Self { http: http.clone(), name: name.to_owned(), count, spread: Duration::ZERO, within }
     }
 
