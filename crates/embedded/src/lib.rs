@@ -36,6 +36,7 @@ mod schema;
 mod snapshot;
 mod store;
 mod submissions;
+mod unfinished;
 mod uploads;
 mod usage;
 mod writer;

@@ -92,8 +92,9 @@ impl ports::Mailbox for Mailbox {
     }
 
     async fn give(&self, path: &str) -> Result<Box<dyn ObjectWriter>, StoreError> {
-        let writer = outbox::Writer::new(&self.folders.outbox, path)?;
-        Ok(Box::new(blocking(move || writer.begin()).await?))
+        let root = self.folders.outbox.clone();
+        let path = below(&root, path)?;
+        Ok(Box::new(blocking(move || outbox::Writer::new(root, path)).await?))
     }
 
     async fn retract(&self, path: &str) -> Result<(), StoreError> {

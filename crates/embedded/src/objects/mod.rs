@@ -62,8 +62,8 @@ impl Objects {
 impl ports::Objects for Objects {
     async fn create(&self, name: &ObjectName) -> Result<Box<dyn ObjectWriter>, StoreError> {
         let path = name::path(self.tree.root(), name)?;
-        let writer = Writer::new(Arc::clone(&self.tree), &self.incoming, path, Arc::clone(&self.handles));
-        Ok(Box::new(blocking(move || writer.begin()).await?))
+        let (tree, incoming, handles) = (Arc::clone(&self.tree), self.incoming.clone(), Arc::clone(&self.handles));
+        Ok(Box::new(blocking(move || Writer::new(tree, &incoming, path, handles)).await?))
     }
 
     async fn read(&self, name: &ObjectName, offset: u64, length: u64) -> Result<Bytes, StoreError> {
