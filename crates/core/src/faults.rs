@@ -76,6 +76,24 @@ faults! {
     AcknowledgeEarly,
     /// What ends is written, and nobody is owed its notice (rule 15).
     EndUntold,
+    /// Settling owes nobody the ends that it writes (rule 15).
+    SettleUntold,
+    /// A packer owes nobody the ends that it writes (rule 15).
+    PackUntold,
+    /// A cancel owes nobody the end that it writes (rule 15).
+    CancelUntold,
+    /// The sweep owes nobody the ends that it writes (rule 15).
+    SweepUntold,
+    /// A reader that meets an overdue job owes nobody the end that it writes (rule 15).
+    ReaderUntold,
+    /// An end is written before its notices are (rule 15).
+    EndedBeforeOwed,
+    /// That a tenant's jobs name receivers is not noted (rule 15).
+    NamingUnnoted,
+    /// A notice of an earlier attempt counts as one of the last (rule 15).
+    EarlierAttemptTold,
+    /// A notice of an end that another writer forestalled counts as one of the end that came (rule 15).
+    OtherEndTold,
     /// A notice is sent before what it tells of holds (rule 15).
     ToldBeforeItHolds,
     /// The submissions of a batch's parts are created before the batch's row names them (rule 16).

@@ -1,6 +1,7 @@
 //! Rows of receivers and notices to test with.
 
 use offpeak_core::ids::{CredentialId, ReceiverId};
+use offpeak_core::job::StateKind;
 use offpeak_core::notice::{EventType, Notice, Receiver, Receivers, SigningSecret, State, Subject, Target, Webhook};
 
 use crate::samples::{CREATED_MS, Namespace};
@@ -17,13 +18,14 @@ impl Namespace {
     pub fn various_notices(&self) -> Vec<Notice> {
         let url = Some("https://hooks.example/ü?q=\"1\"".to_owned());
         let webhook = Target::Webhook(Webhook { receiver: self.receiver_id(), url });
-        let job = Subject::Job { id: self.job().id, attempt: 3 };
+        let job = |end| Subject::Job { id: self.job().id, attempt: 3, end };
         let at_ms = CREATED_MS + 9;
         let last = Some("the receiver answered 503".to_owned());
-        let to_bus = Notice::new(self.tenant(), job, EventType::ResponseIncomplete, Target::Bus, CREATED_MS);
+        let to_bus =
+            Notice::new(self.tenant(), job(StateKind::Done), EventType::ResponseIncomplete, Target::Bus, CREATED_MS);
         vec![
             self.notice(),
-            Notice::new(self.tenant(), job, EventType::JobExpired, webhook, CREATED_MS),
+            Notice::new(self.tenant(), job(StateKind::Expired), EventType::JobExpired, webhook, CREATED_MS),
             Notice { attempts: 2, due_ms: at_ms, last: last.clone(), ..to_bus },
             Notice { state: State::Delivered { at_ms }, attempts: 1, ..self.notice() },
             Notice { state: State::Dead { at_ms }, attempts: 10, last, ..self.notice() },

@@ -1,6 +1,6 @@
 //! Cancel: at once while a job is queued, a wish while it is packed (DESIGN rule 4).
 
-use super::notices::{Audience, Ended};
+use super::notices::end;
 use super::unclear;
 use crate::faults::{Fault, planted};
 use crate::ids::JobId;
@@ -26,8 +26,7 @@ pub async fn cancel(ports: &Ports, id: JobId) -> Result<Option<Job>, StoreError>
             continue;
         }
         let Ok(cancel) = Transition::new(id, job.as_is(), Event::Cancel, ports.clock.now_ms()) else { continue };
-        Audience::new(ports).promise(&[Ended::of(&job, &cancel)]).await?;
-        match ports.jobs.apply(vec![cancel.clone()]).await?.pop() {
+        match end(ports, &job, &cancel, Fault::CancelUntold).await? {
             Some(Written::Yes) => {
                 cancel.apply(&mut job);
                 ports.wake.finished(vec![Finished { job: id, state: job.state.clone(), body: None }]);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::accept::Call;
-use super::notices::{Audience, Ended};
+use super::notices::end;
 use super::unclear;
 use crate::faults::{Fault, planted};
 use crate::ids::JobId;
@@ -59,8 +59,7 @@ pub(super) async fn met(ports: &Ports, mut job: Job) -> Result<Option<Job>, Stor
         && now_ms > job.deadline_ms
         && let Ok(expire) = Transition::new(job.id, job.as_is(), Event::Expire, now_ms)
     {
-        Audience::new(ports).promise(&[Ended::of(&job, &expire)]).await?;
-        match ports.jobs.apply(vec![expire.clone()]).await?.pop() {
+        match end(ports, &job, &expire, Fault::ReaderUntold).await? {
             Some(Written::Yes) => expire.apply(&mut job),
             Some(Written::Conflict(Some(now))) => job = *now,
             Some(Written::Conflict(None)) | None => return Ok(None),

@@ -243,7 +243,7 @@ async fn promise(ports: &Ports, claims: &[Candidate], transitions: &[Transition]
             Ended { tenant: &message.tenant, endpoint: message.lane.endpoint, end, body: None, row: None }
         })
         .collect();
-    if ended.is_empty() { Ok(()) } else { Audience::new(ports).promise(&ended).await }
+    if ended.is_empty() || planted(Fault::PackUntold) { Ok(()) } else { Audience::new(ports).promise(&ended).await }
 }
 
 /// Decides the ends that a message alone decides, and brings the bodies of the others.

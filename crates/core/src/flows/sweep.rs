@@ -1,7 +1,7 @@
 //! Sweep: expire what waited too long, and delete what was kept long enough.
 
 use super::accept::MAX_DEADLINE_MS;
-use super::notices::{Audience, Ended};
+use super::notices;
 use super::pack::revise;
 use super::{Holder, Manifests, batches, hold, holder, take};
 use crate::class::Departures;
@@ -47,8 +47,7 @@ async fn expire_one(ports: &Ports, manifests: &mut Manifests, job: Job, now_ms: 
     }
     let event = if job.cancel_wished { Event::Cancel } else { Event::Expire };
     let Ok(end) = Transition::new(job.id, job.as_is(), event, now_ms) else { return Ok(false) };
-    Audience::new(ports).promise(&[Ended::of(&job, &end)]).await?;
-    if ports.jobs.apply(vec![end.clone()]).await?.pop() != Some(Written::Yes) {
+    if notices::end(ports, &job, &end, Fault::SweepUntold).await? != Some(Written::Yes) {
         return Ok(false);
     }
     ports.wake.finished(vec![Finished { job: job.id, state: end.state, body: None }]);

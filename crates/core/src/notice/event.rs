@@ -111,22 +111,6 @@ impl EventType {
         };
         if endpoint == Endpoint::Responses { vec![job, response] } else { vec![job] }
     }
-
-    /// Whether it tells of this final state of a job.
-    pub const fn tells_of(self, state: job::StateKind) -> bool {
-        match state {
-            job::StateKind::Queued | job::StateKind::Packed => false,
-            job::StateKind::Done => {
-                matches!(
-                    self,
-                    Self::JobCompleted | Self::ResponseCompleted | Self::ResponseFailed | Self::ResponseIncomplete
-                )
-            }
-            job::StateKind::Failed => matches!(self, Self::JobFailed | Self::ResponseFailed),
-            job::StateKind::Cancelled => matches!(self, Self::JobCancelled | Self::ResponseCancelled),
-            job::StateKind::Expired => matches!(self, Self::JobExpired | Self::ResponseFailed),
-        }
-    }
 }
 
 /// What an answer to a response says of it.

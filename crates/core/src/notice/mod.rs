@@ -21,6 +21,7 @@ pub use receiver::{MAX_RECEIVERS, Receiver, Receivers, SigningSecret, Webhook};
 pub use retry::{ATTEMPTS, LEASE_MS, Outcome, after, wait_ms};
 
 use crate::ids::{EventId, JobId, NativeBatchId, NoticeId, ReceiverId, TenantId, derive};
+use crate::job::StateKind;
 
 /// The row of one notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,9 @@ pub enum Subject {
         id: JobId,
         /// At which attempt: a job that was requeued instead ends at a later one.
         attempt: u32,
+        /// In which state. Two ends may have one event: whoever means to expire a job whose answer comes first owes that a
+        /// response has failed, and of a response that was answered the same may be told.
+        end: StateKind,
     },
 }
 
@@ -158,7 +162,7 @@ impl Subject {
     fn text(&self) -> String {
         match self {
             Self::Batch(id) => id.text(),
-            Self::Job { id, attempt } => format!("{id}/{attempt}"),
+            Self::Job { id, attempt, end } => format!("{id}/{attempt}/{end}"),
         }
     }
 }

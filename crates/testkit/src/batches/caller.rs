@@ -15,8 +15,9 @@ use offpeak_core::ports::Ports;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
+use super::input;
 use super::plan::BatchPlan;
-use super::{input, receivers};
+use crate::crash::receivers;
 use crate::crash::switch::Switch;
 use crate::crash::weather::Weather;
 

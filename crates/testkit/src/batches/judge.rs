@@ -1,17 +1,20 @@
 //! The judge: after a run, what each caller got out must agree with what it put in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use offpeak_core::batch::{Batch, State, StateKind};
 use offpeak_core::file::File;
 use offpeak_core::flows::audit_batches::audit_batches;
 use offpeak_core::ids::{NativeBatchId, NativeFileId};
+use offpeak_core::notice::EventType;
 use serde_json::Value;
 
 use super::plan::BatchPlan;
 use super::world::World;
-use super::{Counts, Outcome, input, judge_money, judge_notices};
+use super::{Counts, Outcome, input, judge_money};
+use crate::crash::judge_notices::{Owed, wrongs};
 use crate::crash::plan::SKEW_MS;
+use crate::crash::receivers::{subscribed, webhook};
 
 /// Everything the judge looks at, after a run.
 pub(super) struct Case<'a> {
@@ -52,9 +55,23 @@ pub(super) async fn judge(world: &World, ended: bool) -> Outcome {
         every_line_is_spoken_for_once(&mut case, number, &plan, &batch);
     }
     judge_money::judge(&mut case);
-    judge_notices::judge(&mut case);
+    every_end_is_told(&mut case);
     the_audit_agrees(&mut case).await;
     Outcome { counts: counts(&case), failures: case.failures, trace: world.watch.trace.lines() }
+}
+
+/// Each end told to the tenant's receiver, and to the one that its batches name.
+fn every_end_is_told(case: &mut Case<'_>) {
+    let mut owed = BTreeSet::new();
+    for (_, plan, batch) in case.callers() {
+        let Some(event) = EventType::of_batch(batch.state.kind()) else { continue };
+        let named = webhook(plan.tenant).and_then(|webhook| webhook.url);
+        for url in subscribed(plan.tenant).into_iter().chain(named) {
+            owed.insert(Owed { object: batch.id.text(), event, url });
+        }
+    }
+    let told = case.world.receivers.told.lock().clone();
+    case.failures.extend(wrongs(&case.world.watch.fakes, &told, &owed));
 }
 
 async fn the_audit_agrees(case: &mut Case<'_>) {

@@ -18,9 +18,7 @@ pub mod directed;
 mod input;
 mod judge;
 mod judge_money;
-mod judge_notices;
 mod plan;
-mod receivers;
 mod world;
 
 use std::fmt;

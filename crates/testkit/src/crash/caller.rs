@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use offpeak_core::endpoint::Endpoint;
 use offpeak_core::flows::accept::{Asked, Call};
 use offpeak_core::ids::{CredentialId, JobId, RequestId, TenantId};
 use offpeak_core::job::identity::body_sha256;
@@ -56,11 +55,11 @@ impl Caller {
 
     /// The request as its body says it.
     fn asked(&self, door: &Door) -> Asked {
-        let body = Bytes::from(format!(r#"{{"model":"m","q":"q{}"}}"#, self.plan.question));
-        let endpoint = Endpoint::ChatCompletions;
+        let body = Bytes::from(self.plan.body());
+        let endpoint = self.plan.endpoint;
         let bytes = (line::FRAME + endpoint.path().len() + body.len()) as u64;
         Asked {
-            tenant: TenantId::from("tenant"),
+            tenant: TenantId::from(self.plan.tenant),
             lane: Lane {
                 credential: CredentialId::from("gateway"),
                 provider: "provider".to_owned(),
@@ -80,6 +79,11 @@ impl Caller {
         }
     }
 
+    /// Whom its request names to be told.
+    fn named(&self) -> Option<String> {
+        self.plan.named.as_ref().map(|named| named.text.clone())
+    }
+
     fn call(&self, retry_count: u32) -> Call {
         let request = RequestId(self.world.weather.random.bits());
         Call { request, retry_count, polls: self.world.plan.polls }
@@ -93,7 +97,7 @@ impl Caller {
         let mut retry_count = 0;
         loop {
             let door = self.world.door();
-            let line = door.call(self.asked(door), self.call(retry_count), hold_ms);
+            let line = door.call(self.asked(door), self.named(), self.call(retry_count), hold_ms);
             match self.listen(line).await {
                 Tried::Final(job, body) => return self.answered(job, body),
                 Tried::Waiting(job) => {
@@ -123,7 +127,7 @@ impl Caller {
         let mut retry_count = 0;
         let job = loop {
             let door = self.world.door();
-            let line = door.call(self.asked(door), self.call(retry_count), 0);
+            let line = door.call(self.asked(door), self.named(), self.call(retry_count), 0);
             match self.listen(line).await {
                 Tried::Final(job, body) => return self.answered(job, body),
                 Tried::Waiting(job) => break job,
@@ -145,7 +149,7 @@ impl Caller {
     /// Asks once and is gone.
     async fn leave(&self) {
         let door = self.world.door();
-        let line = door.call(self.asked(door), self.call(0), self.world.plan.hold_ms);
+        let line = door.call(self.asked(door), self.named(), self.call(0), self.world.plan.hold_ms);
         self.pause(0, 4_000).await;
         self.say(|| "leaves for good".to_owned());
         line.hang_up();

@@ -1,10 +1,11 @@
-//! Those who work without being asked: packers, pollers and the sweeper.
+//! Those who work without being asked: packers, pollers, the sweeper and notifiers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join;
 use offpeak_core::flows::advance::{Advanced, advance};
+use offpeak_core::flows::notices::{Delivering, deliver_all};
 use offpeak_core::flows::{pack, sweep};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{JobSweep, Ports};
@@ -40,6 +41,8 @@ pub enum Duty {
     Poll,
     /// Expires what waited too long.
     Sweep(Arc<dyn JobSweep>),
+    /// Tells receivers what they are owed.
+    Notify(Delivering),
 }
 
 /// When to look at which submission again: a poller's memory, lost when it dies.
@@ -57,6 +60,7 @@ impl std::fmt::Debug for Duty {
             Self::Pack { class, .. } => class,
             Self::Poll => "poll",
             Self::Sweep(_) => "sweep",
+            Self::Notify(_) => "notify",
         })
     }
 }
@@ -93,6 +97,7 @@ impl Worker {
                     let _ = advance(&self.ports, id).await;
                 }
             }
+            Duty::Notify(ways) => drop(deliver_all(&self.ports, ways, u64::MAX).await),
             Duty::Poll => self.poll(memory).await,
             Duty::Sweep(jobs) => drop(sweep::expire(&self.ports, jobs.as_ref()).await),
         }

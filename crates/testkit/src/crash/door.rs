@@ -8,6 +8,7 @@ use bytes::Bytes;
 use offpeak_core::flows::accept::{AcceptError, Asked, Call, accept};
 use offpeak_core::flows::cancel::cancel;
 use offpeak_core::flows::hand_out::{HandedOut, body, hand_out, look};
+use offpeak_core::flows::notices::{ChooseError, choose};
 use offpeak_core::ids::JobId;
 use offpeak_core::job::{Job, State};
 use offpeak_core::ports::{Ports, StoreError};
@@ -77,11 +78,20 @@ impl Door {
         Self { ports, switch, weather, wake, back_ms: Arc::default() }
     }
 
-    /// A call that is held for `hold_ms`. It goes on when its caller has left, until it notices.
-    pub fn call(&self, asked: Asked, call: Call, hold_ms: u64) -> Line {
+    /// A call that is held for `hold_ms`, and may name whom to tell. It goes on when its caller has left, until it notices.
+    pub fn call(&self, mut asked: Asked, named: Option<String>, call: Call, hold_ms: u64) -> Line {
         let gone = Arc::new(AtomicBool::new(false));
         let (door, left) = (self.clone(), Arc::clone(&gone));
-        self.serve(gone, async move { door.answer(&asked, &call, hold_ms, &left).await })
+        self.serve(gone, async move {
+            if let Some(named) = named {
+                match choose(&door.ports, &asked.tenant, &named, asked.deadline_ms).await {
+                    Ok(webhook) => asked.webhook = Some(webhook),
+                    Err(ChooseError::Store(_)) => return Reply::Unclear,
+                    Err(_) => return Reply::Wrong("a receiver is unknown"),
+                }
+            }
+            door.answer(&asked, &call, hold_ms, &left).await
+        })
     }
 
     /// Asks for the result of a job by its id.

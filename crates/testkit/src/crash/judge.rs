@@ -10,9 +10,9 @@ use offpeak_core::submission::Submission;
 use offpeak_core::submission::manifest::Manifest;
 
 use super::book::Pages;
-use super::plan::SKEW_MS;
+use super::plan::{CallerPlan, SKEW_MS};
 use super::world::World;
-use super::{Outcome, judge_answers, judge_money};
+use super::{Outcome, judge_answers, judge_money, judge_notices};
 
 /// Codes of failures that would be ours: nobody asked for what cannot run here.
 const OURS: [&str; 7] = [
@@ -31,6 +31,8 @@ pub(super) struct Case<'a> {
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) submissions: BTreeMap<SubmissionId, Submission>,
     pub(super) manifests: BTreeMap<SubmissionId, Manifest>,
+    /// A caller of each question, by its body's hash.
+    questions: BTreeMap<String, &'a CallerPlan>,
     pub(super) pages: Pages,
     pub(super) failures: Vec<String>,
 }
@@ -49,11 +51,17 @@ impl Case<'_> {
             .collect();
         let pages = world.watch.book.with(|pages| pages.clone());
         let failures = pages.wrongs.clone();
-        Case { world, jobs, submissions, manifests, pages, failures }
+        let questions = world.plan.callers.iter().map(|one| (body_sha256(one.body().as_bytes()), one)).collect();
+        Case { world, jobs, submissions, manifests, questions, pages, failures }
     }
 
     pub(super) fn fail(&mut self, what: String) {
         self.failures.push(what);
+    }
+
+    /// A caller who asked what this job asks.
+    pub(super) fn caller(&self, job: &Job) -> Option<&CallerPlan> {
+        self.questions.get(&job.request.body_sha256).copied()
     }
 
     /// The submissions that list a job, with the attempt at which they do.
@@ -82,27 +90,20 @@ pub(super) async fn judge(world: &World, ended: bool) -> Outcome {
     no_night_begins_early(&mut case);
     judge_answers::judge(&mut case);
     judge_money::judge(&mut case);
+    judge_notices::judge(&mut case);
     the_audit_agrees(&mut case).await;
     let mut counts = case.pages.counts;
     counts.seeds = 1;
     counts.jobs = case.jobs.len() as u64;
     counts.callers = world.plan.callers.len() as u64;
     counts.submissions = case.manifests.len() as u64;
+    counts.notices = world.watch.fakes.notices.snapshot().len() as u64;
+    counts.told = world.receivers.told.lock().len() as u64;
     Outcome { failures: case.failures, counts, trace: world.watch.trace.lines() }
 }
 
 /// Promises 1 and 2: what was accepted ends, and what is done can be read.
 fn every_promised_job_is_final(case: &mut Case<'_>) {
-    let questions: BTreeMap<String, usize> = case
-        .world
-        .plan
-        .callers
-        .iter()
-        .map(|caller| {
-            let body = format!(r#"{{"model":"m","q":"q{}"}}"#, caller.question);
-            (body_sha256(body.as_bytes()), caller.question)
-        })
-        .collect();
     for job in case.jobs.values().cloned().collect::<Vec<_>>() {
         if !job.state.is_final() && case.world.is_promised(job.id) {
             case.fail(format!("{} was accepted and is {}", job.id, job.state.kind()));
@@ -117,7 +118,7 @@ fn every_promised_job_is_final(case: &mut Case<'_>) {
             case.fail(format!("{} is done, and its answer cannot be read", job.id));
             continue;
         };
-        let question = questions.get(&job.request.body_sha256).copied().unwrap_or_default();
+        let question = case.caller(&job).map(|caller| caller.question).unwrap_or_default();
         if !judge_answers::answers(&String::from_utf8_lossy(&bytes), question) {
             case.fail(format!("{} has the answer of another question", job.id));
         }

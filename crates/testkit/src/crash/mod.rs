@@ -4,7 +4,8 @@
 //! callers ──► front doors ─┐
 //!             packers ─────┼──► chaos ──► judge's record ──► fakes
 //!             pollers ─────┤       └────► scripted provider (its ledger: what was paid)
-//!             sweeper ─────┘
+//!             sweeper ─────┤
+//!             notifiers ───┘──► receivers (what they were told)
 //! ```
 //!
 //! A seed decides everything, and a run follows tokio's paused clock on one thread: the same seed is the same run.
@@ -19,8 +20,11 @@ pub mod door;
 pub mod judge;
 mod judge_answers;
 mod judge_money;
+pub(crate) mod judge_notices;
 pub mod observe;
+pub mod observe_notices;
 pub mod plan;
+pub(crate) mod receivers;
 pub mod switch;
 mod temper;
 pub mod trace;
@@ -31,6 +35,9 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use offpeak_core::faults::{Fault, plant};
+
+/// The safeguards that the world of batches watches too.
+pub const SHARED: [Fault; 2] = [Fault::EndUntold, Fault::ToldBeforeItHolds];
 
 /// What happened how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +62,10 @@ pub struct Counts {
     pub reruns: u64,
     /// Samples that were paid for and that no caller took.
     pub orphans: u64,
+    /// Notices that were owed.
+    pub notices: u64,
+    /// Messages to receivers.
+    pub told: u64,
 }
 
 impl AddAssign for Counts {
@@ -69,6 +80,8 @@ impl AddAssign for Counts {
         self.shared_samples += other.shared_samples;
         self.reruns += other.reruns;
         self.orphans += other.orphans;
+        self.notices += other.notices;
+        self.told += other.told;
     }
 }
 
@@ -77,7 +90,8 @@ impl fmt::Display for Counts {
         write!(f, "{} seeds, {} jobs, {} callers, ", self.seeds, self.jobs, self.callers)?;
         write!(f, "{} submissions, {} kills, {} freezes, ", self.submissions, self.kills, self.freezes)?;
         write!(f, "{} lost replies, {} reruns, ", self.lost_replies, self.reruns)?;
-        write!(f, "{} shared samples, {} orphaned samples", self.shared_samples, self.orphans)
+        write!(f, "{} shared samples, {} orphaned samples, ", self.shared_samples, self.orphans)?;
+        write!(f, "{} notices, {} told", self.notices, self.told)
     }
 }
 

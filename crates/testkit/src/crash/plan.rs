@@ -1,8 +1,10 @@
 //! What a seed decides before a run begins: how many of each, how fast, how dangerous.
 
+use offpeak_core::endpoint::Endpoint;
 use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
 
+use super::receivers::{NAMING, Named, namings};
 use crate::fakes::Random;
 
 /// How long a create may be on its way to the provider after its caller has sent it, milliseconds.
@@ -30,6 +32,8 @@ pub struct Plan {
     pub doors: usize,
     /// Pollers.
     pub pollers: usize,
+    /// Notifiers.
+    pub notifiers: usize,
     /// Whether the front doors answer 422 instead of holding: then repeating a request is how callers poll.
     pub polls: bool,
     /// How long a front door holds a call, milliseconds.
@@ -114,6 +118,12 @@ pub enum Manner {
 pub struct CallerPlan {
     /// What it asks: callers with equal questions send equal bodies.
     pub question: usize,
+    /// Whose it is; all that ask the same have this, and what follows, in common.
+    pub tenant: &'static str,
+    /// Where it asks.
+    pub endpoint: Endpoint,
+    /// Whom it names to be told.
+    pub(crate) named: Option<Named>,
     /// How it behaves.
     pub manner: Manner,
     /// The class it asks for.
@@ -147,6 +157,7 @@ impl Plan {
             doors: usize::from(random.chance(500)) + 2,
             polls: random.chance(200),
             pollers: usize::from(random.chance(500)) + 2,
+            notifiers: index(&random, 2) + 1,
             hold_ms,
             drain_ms: random.between(4_000, 40_000),
             receive: [1, 2, 5, 10][index(&random, 4)],
@@ -231,6 +242,7 @@ fn callers(random: &Random, calm_ms: u64, hour_ms: u64) -> Vec<CallerPlan> {
         let class = if random.chance(350) { "nightly" } else { "soon" };
         let end_ms = if random.chance(700) { hour_ms } else { calm_ms };
         let first_ms = random.between(0, end_ms);
+        let (tenant, endpoint, named) = asked(random);
         let twins = if random.chance(250) { index(random, 2) + 2 } else { 1 };
         for _ in 0..twins {
             let manner = if twins > 1 { shared_manner(random) } else { manner(random) };
@@ -238,10 +250,26 @@ fn callers(random: &Random, calm_ms: u64, hour_ms: u64) -> Vec<CallerPlan> {
             let start_ms = if random.chance(500) { first_ms + near_ms } else { random.between(0, calm_ms) };
             let short = random.chance(80);
             let deadline_ms = if short { random.between(30_000, 400_000) } else { 72 * 3_600_000 };
-            callers.push(CallerPlan { question, manner, class, start_ms, deadline_ms });
+            let named = named.clone();
+            callers.push(CallerPlan { question, tenant, endpoint, named, manner, class, start_ms, deadline_ms });
         }
     }
     callers
+}
+
+/// Whose a question is, where it goes, and whom it names.
+fn asked(random: &Random) -> (&'static str, Endpoint, Option<Named>) {
+    let tenant = ["one", NAMING, NAMING, "three"][index(random, 4)];
+    let endpoint = if random.chance(400) { Endpoint::Responses } else { Endpoint::ChatCompletions };
+    let named = (tenant == NAMING && random.chance(750)).then(|| namings()[index(random, 3)].clone());
+    (tenant, endpoint, named)
+}
+
+impl CallerPlan {
+    /// The body that it sends.
+    pub fn body(&self) -> String {
+        format!(r#"{{"model":"m","q":"q{}"}}"#, self.question)
+    }
 }
 
 fn manner(random: &Random) -> Manner {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use offpeak_core::class::{Departures, Rule};
+use offpeak_core::flows::notices::Delivering;
 use offpeak_core::ids::CredentialId;
-use offpeak_core::ports::{Backend, Classes as _, Clock, Ports, Settings};
+use offpeak_core::notice::State;
+use offpeak_core::ports::{self, Backend, Classes as _, Clock, Ports, Settings, Telling};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
 
@@ -17,12 +19,14 @@ use super::caller::Caller;
 use super::crew::{Duty, Worker};
 use super::door::Door;
 use super::observe::{Classes, Intake, Jobs, Submissions, Watch};
+use super::observe_notices::Notices;
 use super::plan::{Plan, SKEW_MS};
+use super::receivers::{self, Receivers};
 use super::switch::Switch;
 use super::trace::Trace;
 use super::weather::{Way, Weather};
 use super::{Outcome, judge};
-use crate::chaos::{Gate, behind};
+use crate::chaos::{Deliver, Gate, behind};
 use crate::fakes::{Fakes, Random, TokioClock};
 use crate::provider::ScriptedProvider;
 
@@ -52,6 +56,8 @@ pub struct World {
     pub weather: Weather,
     /// The provider.
     pub provider: ScriptedProvider,
+    /// Who is told.
+    pub(super) receivers: Receivers,
     /// The stores as the judge watches them: without any hazard.
     pub ports: Ports,
     doors: Arc<Vec<Door>>,
@@ -75,6 +81,7 @@ impl World {
         let clock = TokioClock::new(START_MS);
         let fakes = Fakes::new(&clock, seed);
         let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::from("gateway"), "secret"), ..fakes };
+        let fakes = receivers::signing(fakes);
         let (book, trace) = (Book::default(), Trace::new(&clock, traced));
         let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
         let weather = Weather::new(plan.hazards, random.fork());
@@ -86,15 +93,17 @@ impl World {
         let last_night = Departures { departed_ms: clock.now_ms(), ..Departures::default() };
         // Nobody else writes yet, so the row is written.
         let _ = fakes.classes.replace("nightly", &last_night).await;
+        let receivers = Receivers::register(&fakes, &weather, &trace).await;
         let watch = Watch { fakes, book, trace };
         let ports = watched(&watch, &plan, &weather, &provider);
-        let mut world = Self { plan: Arc::new(plan), watch, weather, provider, ports, doors: Arc::default() };
+        let (plan, doors) = (Arc::new(plan), Arc::default());
+        let mut world = Self { plan, watch, weather, provider, receivers, ports, doors };
         world.doors = Arc::new((0..world.plan.doors).map(|number| world.open_door(number)).collect());
         world
     }
 
     /// An actor's own way to the ports, with its own clock and its own life.
-    fn way(&self, name: String) -> (Ports, Switch) {
+    fn way(&self, name: String) -> (Ports, Delivering, Switch) {
         let switch = Switch::default();
         let skew_ms = self.weather.random.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed();
         let gate: Arc<dyn Gate> = Arc::new(Way {
@@ -106,11 +115,13 @@ impl World {
             trace: self.watch.trace.clone(),
         });
         let ports = behind(&self.ports, &gate);
-        (Ports { clock: Arc::new(self.watch.fakes.clock.skewed(skew_ms)), ..ports }, switch)
+        let webhooks: Arc<dyn ports::Deliver> = Arc::new(Deliver::new(Arc::new(self.receivers.clone()), gate));
+        let ports = Ports { clock: Arc::new(self.watch.fakes.clock.skewed(skew_ms)), ..ports };
+        (ports, Delivering { webhooks: Some(webhooks), bus: None }, switch)
     }
 
     fn open_door(&self, number: usize) -> Door {
-        let (ports, switch) = self.way(format!("door {number}"));
+        let (ports, _, switch) = self.way(format!("door {number}"));
         Door::new(ports, switch, self.weather.clone(), self.watch.fakes.wake.clone())
     }
 
@@ -132,6 +143,10 @@ impl World {
             self.hire(format!("poller {number}"), Duty::Poll);
         }
         self.hire("sweeper".to_owned(), Duty::Sweep(Arc::new(self.watch.fakes.jobs.clone())));
+        for number in 0..self.plan.notifiers {
+            let (ports, ways, switch) = self.way(format!("notifier {number}"));
+            self.employ(ports, switch, Duty::Notify(ways));
+        }
         let callers = self.plan.callers.iter().cloned().enumerate();
         callers
             .map(|(number, plan)| tokio::spawn(Box::pin(Caller { world: self.clone(), number, plan }.live())))
@@ -139,7 +154,11 @@ impl World {
     }
 
     fn hire(&self, name: String, duty: Duty) {
-        let (ports, switch) = self.way(name);
+        let (ports, _, switch) = self.way(name);
+        self.employ(ports, switch, duty);
+    }
+
+    fn employ(&self, ports: Ports, switch: Switch, duty: Duty) {
         let worker = Worker { ports, switch, weather: self.weather.clone(), duty };
         tokio::spawn(Box::pin(worker.live()));
     }
@@ -188,12 +207,13 @@ impl World {
         advance(Duration::from_millis(left_ms)).await;
     }
 
-    /// Every promised job final, every submission settled, every message deleted.
+    /// Every promised job final, every submission settled, every message deleted, every notice told.
     fn is_done(&self) -> bool {
         let fakes = &self.watch.fakes;
         fakes.submissions.snapshot().iter().all(|row| row.state.is_settled())
             && fakes.intake.snapshot("soon").is_empty()
             && fakes.intake.snapshot("nightly").is_empty()
+            && fakes.notices.snapshot().iter().all(|notice| notice.state != State::Owed)
             && fakes.jobs.snapshot().iter().all(|job| job.state.is_final() || !self.is_promised(job.id))
     }
 
@@ -225,13 +245,16 @@ fn watched(watch: &Watch, plan: &Plan, weather: &Weather, provider: &ScriptedPro
         ("soon".to_owned(), Rule::Window { window_ms: plan.window_ms, max_jobs: plan.enough }),
         ("nightly".to_owned(), Rule::At { time, zone: TimeZone::UTC }),
     ];
-    let settings = Settings { timing: plan.timing.clone(), classes: BTreeMap::from(rules), ..Settings::default() };
+    let telling = Telling { webhooks: true, bus: false };
+    let (timing, classes) = (plan.timing.clone(), BTreeMap::from(rules));
+    let settings = Settings { timing, classes, telling, ..Settings::default() };
     let backend: Arc<dyn Backend> = Arc::new(provider.clone());
     let ports = watch.fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
     Ports {
         jobs: Arc::new(Jobs(watch.clone())),
         submissions: Arc::new(Submissions(watch.clone())),
         classes: Arc::new(Classes(watch.clone())),
+        notices: Arc::new(Notices(watch.clone())),
         intake: Arc::new(Intake { watch: watch.clone(), receive: plan.receive, weather: weather.clone() }),
         ..ports
     }

@@ -9,7 +9,7 @@
 //! A batch's whole plan is drawn when it is created: when each of its lines runs, how each ends, when the batch does.
 //! Every call, and every question to the ledger, first carries out what was planned until now by the provider's clock,
 //! so nothing needs a task and equal seeds and calls give equal outcomes. After a batch has ended, none of its lines
-//! runs. A line is asked for the `q` in its body, and answered with `{"echo": q, "sample": number, "usage": …}`: the
+//! runs. A line is asked for the `q` in its body, and answered with `{"echo": q, "sample": number, …}`: the
 //! number is that of its execution. Lost and late replies are not its business: see [`crate::chaos`].
 
 mod batch;

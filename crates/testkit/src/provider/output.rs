@@ -74,8 +74,16 @@ fn result(line: &Line, ran: bool, unfinished: Option<&str>) -> Option<String> {
 
 fn answered(line: &Line, sample: u64) -> Value {
     let (input, output) = (line.request.body_bytes / 4 + 1, 1 + sample % 7);
+    // Of a response that was answered.
+    let status = match sample % 8 {
+        0 => "incomplete",
+        3 => "failed",
+        5 => "cancelled",
+        _ => "completed",
+    };
     json!({"status_code": 200, "request_id": format!("req_{sample}"), "body": {
         "echo": line.request.question,
+        "status": status,
         "sample": sample,
         "usage": {"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output},
     }})

@@ -10,7 +10,7 @@ use offpeak_core::flows::notices::{
 };
 use offpeak_core::flows::{batches, cancel, hand_out, sweep};
 use offpeak_core::ids::{JobId, SubmissionId, TenantId};
-use offpeak_core::job::{Event, Transition, When};
+use offpeak_core::job::{self, Event, Transition, When};
 use offpeak_core::notice::{ATTEMPTS, EventType, MAX_RECEIVERS, Notice, Receiver, State, Subject, Target, Webhook};
 use offpeak_core::ports::{Batches as _, Delivered, Forbidden, NotAdmitted, Notices as _, Receivers as _, Silence};
 use offpeak_testkit::fakes::{Carrier, Sent};
@@ -309,7 +309,7 @@ async fn what_is_owed_to_a_receiver_that_was_removed_is_given_up() {
 }
 
 /// A job of that endpoint, packed if `submission` says by whom.
-async fn job(desk: &Desk, endpoint: Endpoint, webhook: Option<Webhook>) -> offpeak_core::job::Job {
+async fn job(desk: &Desk, endpoint: Endpoint, webhook: Option<Webhook>) -> job::Job {
     let mut job = Namespace::fresh().job();
     (job.tenant, job.lane.endpoint, job.request.webhook) = (tenant(), endpoint, webhook);
     job.deadline_ms = desk.ports.clock.now_ms() + 1_000;
@@ -376,12 +376,37 @@ async fn a_notice_of_an_attempt_that_did_not_end_the_job_is_void() {
     apply(When { submission: Some(submission), attempt: 0 }, Event::Requeue).await;
     apply(When { submission: None, attempt: 1 }, Event::Expire).await;
     let to = Target::Webhook(Webhook { receiver: receiver.id, url: None });
-    let of = |id: JobId, attempt| Subject::Job { id, attempt };
+    let of = |id: JobId, attempt| Subject::Job { id, attempt, end: job::StateKind::Expired };
     let now_ms = desk.ports.clock.now_ms();
     let notice = |attempt| Notice::new(tenant(), of(job.id, attempt), EventType::JobExpired, to.clone(), now_ms);
     desk.fakes.notices.create(vec![notice(0), notice(1)]).await.unwrap();
     assert_eq!(round(&desk, &carrier).await, Round { delivered: 1, void: 1, ..Round::default() });
     assert!(matches!(row(&desk, &notice(0)).await.state, State::Void { .. }));
+}
+
+/// Two ends may have one event: that of a forestalled one is not that of the one that came.
+#[tokio::test(start_paused = true)]
+async fn a_response_that_was_answered_instead_of_expiring_is_not_told_to_have_failed() {
+    let (desk, carrier) = told();
+    let receiver = register(&desk, &carrier, EventType::ALL).await;
+    let job = job(&desk, Endpoint::Responses, None).await;
+    let to = || Target::Webhook(Webhook { receiver: receiver.id, url: None });
+    let now_ms = desk.ports.clock.now_ms();
+    let of = |end, event| Notice::new(tenant(), Subject::Job { id: job.id, attempt: 0, end }, event, to(), now_ms);
+    let forestalled = of(job::StateKind::Expired, EventType::ResponseFailed);
+    // An answer may say that its response was cancelled.
+    let answered = of(job::StateKind::Done, EventType::ResponseCancelled);
+    desk.fakes.notices.create(vec![forestalled.clone(), answered.clone()]).await.unwrap();
+    let submission = SubmissionId([1; 16]);
+    let packed = When { submission: Some(submission), attempt: 0 };
+    let answer = Event::Answer(Namespace::fresh().answer());
+    for (when, event) in [(job.as_is(), Event::Claim(submission)), (packed, answer)] {
+        let transition = Transition::new(job.id, when, event, 1).unwrap();
+        desk.ports.jobs.apply(vec![transition]).await.unwrap();
+    }
+    assert_eq!(round(&desk, &carrier).await, Round { delivered: 1, void: 1, ..Round::default() });
+    assert!(matches!(row(&desk, &forestalled).await.state, State::Void { .. }));
+    assert!(matches!(row(&desk, &answered).await.state, State::Delivered { .. }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ mod receivers;
 pub use choose::{ChooseError, choose};
 pub use deliver::{Delivering, Sent, deliver_all, replay};
 pub use payload::Payload;
-pub(super) use promise::{Audience, Ended};
+pub(super) use promise::{Audience, Ended, end};
 pub use receivers::{
     Changes, MAX_NAME_BYTES, NewReceiver, ROTATION_MS, ReceiverError, create, get, list, remove, rotate, test, update,
 };

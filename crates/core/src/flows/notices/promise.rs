@@ -10,7 +10,7 @@ use crate::faults::{Fault, planted};
 use crate::ids::{JobId, TenantId};
 use crate::job::{Job, Transition};
 use crate::notice::{EventType, Notice, Receivers, Subject, Target, Webhook};
-use crate::ports::{Ports, StoreError};
+use crate::ports::{Ports, StoreError, Written};
 
 /// Who is to be told, looked up once for each tenant that a flow meets.
 pub(in crate::flows) struct Audience<'a> {
@@ -34,9 +34,28 @@ pub(in crate::flows) struct Ended<'a> {
 
 impl<'a> Ended<'a> {
     /// A job whose row is at hand.
-    pub(in crate::flows) fn of(job: &'a Job, end: &'a Transition) -> Self {
+    fn of(job: &'a Job, end: &'a Transition) -> Self {
         Self { tenant: &job.tenant, endpoint: job.lane.endpoint, end, body: None, row: Some(job) }
     }
+}
+
+/// Ends one job: owes what is to be told of it, and then writes its end. `untold` is the fault that leaves the first out.
+pub(in crate::flows) async fn end(
+    ports: &Ports,
+    job: &Job,
+    end: &Transition,
+    untold: Fault,
+) -> Result<Option<Written>, StoreError> {
+    let (mut audience, ended) = (Audience::new(ports), [Ended::of(job, end)]);
+    let afterwards = planted(Fault::EndedBeforeOwed);
+    if !afterwards && !planted(untold) {
+        audience.promise(&ended).await?;
+    }
+    let written = ports.jobs.apply(vec![end.clone()]).await?.pop();
+    if afterwards {
+        audience.promise(&ended).await?;
+    }
+    Ok(written)
 }
 
 impl<'a> Audience<'a> {
@@ -53,7 +72,8 @@ impl<'a> Audience<'a> {
         let named = self.named(ended).await?;
         let mut notices = Vec::new();
         for one in ended {
-            let subject = Subject::Job { id: one.end.job, attempt: one.end.attempt };
+            let Transition { job, attempt, state, .. } = one.end;
+            let subject = Subject::Job { id: *job, attempt: *attempt, end: state.kind() };
             let events = EventType::of_job(one.endpoint, &one.end.state, one.body.map(AsRef::as_ref));
             for (left, event) in (0..events.len()).rev().zip(events) {
                 // Whom the request names hears of it once: as of the response that it is, if it is one.
