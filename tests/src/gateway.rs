@@ -215,6 +215,14 @@ impl Gateway {
         self.setup.set(flag, value);
     }
 
+    /// Memory that it holds now, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let process = self.process.as_ref().expect("a running gateway");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its resident memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
     /// SIGKILL, as from a power cut, and wait until it is gone.
     pub fn kill(&mut self) {
         self.process = None;

@@ -14,6 +14,7 @@ mod all {
     mod clients;
     mod direction;
     mod faults;
+    mod files;
     mod kill;
     mod lifecycle;
     mod modes;

@@ -45,7 +45,7 @@ use responses::Act;
 pub fn router(gateway: Arc<Gateway>) -> Router {
     let response = |act| move |state, id, request| responses::resource(state, id, request, act);
     let mut router = Router::new();
-    for endpoint in Endpoint::ALL {
+    for endpoint in Endpoint::JOBS {
         router = router.route(endpoint.path(), post(move |state, request| intake::create(state, endpoint, request)));
     }
     router

@@ -81,7 +81,7 @@ pub(crate) fn ambiguous(path: &str) -> bool {
 /// Whether a call must not pass for one that is no job: a job's but for a slash, or one that shows what a proxy sends.
 fn barred(method: &Method, path: &str) -> bool {
     let job = |endpoint: Endpoint| path.strip_suffix('/') == Some(endpoint.path());
-    matches!(*method, Method::TRACE | Method::CONNECT) || *method == Method::POST && Endpoint::ALL.into_iter().any(job)
+    matches!(*method, Method::TRACE | Method::CONNECT) || *method == Method::POST && Endpoint::JOBS.into_iter().any(job)
 }
 
 /// The gateway's own key towards the first route's provider; none in passthrough mode, where the caller's goes on.

@@ -1,4 +1,4 @@
-//! The endpoints whose calls become jobs.
+//! The endpoints of a Batch API, and those of them whose calls become jobs.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +20,28 @@ pub enum Endpoint {
     /// Moderations.
     #[serde(rename = "/v1/moderations")]
     Moderations,
+    /// Images from a prompt: in batches only; a call of it is relayed.
+    #[serde(rename = "/v1/images/generations")]
+    ImageGenerations,
+    /// Images from images, which a batch names in JSON; a call of it, a form, is relayed.
+    #[serde(rename = "/v1/images/edits")]
+    ImageEdits,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order of the table above.
-    pub const ALL: [Self; 5] =
+    pub const ALL: [Self; 7] = [
+        Self::ChatCompletions,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Responses,
+        Self::Moderations,
+        Self::ImageGenerations,
+        Self::ImageEdits,
+    ];
+
+    /// Those whose calls become jobs.
+    pub const JOBS: [Self; 5] =
         [Self::ChatCompletions, Self::Completions, Self::Embeddings, Self::Responses, Self::Moderations];
 
     /// The path as a caller writes it, `/v1` included.
@@ -35,10 +52,12 @@ impl Endpoint {
             Self::Embeddings => "/v1/embeddings",
             Self::Responses => "/v1/responses",
             Self::Moderations => "/v1/moderations",
+            Self::ImageGenerations => "/v1/images/generations",
+            Self::ImageEdits => "/v1/images/edits",
         }
     }
 
-    /// The endpoint of a path, if its calls become jobs.
+    /// The endpoint of a path.
     pub fn from_path(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
     }
@@ -47,7 +66,7 @@ impl Endpoint {
     pub const fn required_field(self) -> &'static str {
         match self {
             Self::ChatCompletions => "messages",
-            Self::Completions => "prompt",
+            Self::Completions | Self::ImageGenerations | Self::ImageEdits => "prompt",
             Self::Embeddings | Self::Responses | Self::Moderations => "input",
         }
     }

@@ -13,12 +13,23 @@ pub(crate) enum Endpoint {
     Responses,
     /// `/v1/moderations`
     Moderations,
+    /// `/v1/images/generations`
+    ImageGenerations,
+    /// `/v1/images/edits`, as JSON
+    ImageEdits,
 }
 
 impl Endpoint {
     /// Every endpoint, in the order in which an error names them.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Responses, Self::Chat, Self::Embeddings, Self::Completions, Self::Moderations];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Responses,
+        Self::Chat,
+        Self::Embeddings,
+        Self::Completions,
+        Self::Moderations,
+        Self::ImageGenerations,
+        Self::ImageEdits,
+    ];
 
     /// The path, as a batch names it.
     pub(crate) fn path(self) -> &'static str {
@@ -28,6 +39,8 @@ impl Endpoint {
             Self::Embeddings => "/v1/embeddings",
             Self::Responses => "/v1/responses",
             Self::Moderations => "/v1/moderations",
+            Self::ImageGenerations => "/v1/images/generations",
+            Self::ImageEdits => "/v1/images/edits",
         }
     }
 
@@ -44,6 +57,8 @@ impl Endpoint {
             Self::Embeddings => "Embeddings",
             Self::Responses => "Responses",
             Self::Moderations => "Moderations",
+            Self::ImageGenerations => "Image Generations",
+            Self::ImageEdits => "Image Edits",
         }
     }
 
@@ -51,7 +66,7 @@ impl Endpoint {
     pub(crate) fn prompt_field(self) -> &'static str {
         match self {
             Self::Chat => "messages",
-            Self::Completions => "prompt",
+            Self::Completions | Self::ImageGenerations | Self::ImageEdits => "prompt",
             Self::Embeddings | Self::Responses | Self::Moderations => "input",
         }
     }

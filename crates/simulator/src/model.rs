@@ -6,6 +6,7 @@ mod chat;
 mod chat_stream;
 mod completions;
 mod embeddings;
+mod images;
 mod moderations;
 mod responses;
 mod responses_stream;
@@ -122,6 +123,8 @@ pub(crate) fn answer(endpoint: Endpoint, body: &str, run: &Run, out: &mut Vec<u8
         Endpoint::Embeddings => embeddings::answer(body, run, out),
         Endpoint::Responses => responses::answer(body, run, out),
         Endpoint::Moderations => moderations::answer(body, run, out),
+        Endpoint::ImageGenerations => images::answer(body, false, run, out),
+        Endpoint::ImageEdits => images::answer(body, true, run, out),
     }
 }
 
@@ -135,7 +138,7 @@ pub(crate) fn stream(endpoint: Endpoint, body: &str, run: &Run) -> Result<Vec<By
         Endpoint::Chat => chat_stream::events(body, run),
         Endpoint::Completions => completions::events(body, run),
         Endpoint::Responses => responses_stream::events(body, run),
-        Endpoint::Embeddings | Endpoint::Moderations => {
+        Endpoint::Embeddings | Endpoint::Moderations | Endpoint::ImageGenerations | Endpoint::ImageEdits => {
             Err(Refusal::invalid("Unknown parameter: 'stream'.").param("stream").code("unknown_parameter"))
         }
     }
@@ -146,9 +149,11 @@ pub(crate) fn prompt_text(endpoint: Endpoint, body: &str) -> String {
     match endpoint {
         Endpoint::Chat => chat::prompt_text(body),
         Endpoint::Responses => responses::prompt_text(body),
-        Endpoint::Completions | Endpoint::Embeddings | Endpoint::Moderations => {
-            text::field_text(body, endpoint.prompt_field())
-        }
+        Endpoint::Completions
+        | Endpoint::Embeddings
+        | Endpoint::Moderations
+        | Endpoint::ImageGenerations
+        | Endpoint::ImageEdits => text::field_text(body, endpoint.prompt_field()),
     }
 }
 

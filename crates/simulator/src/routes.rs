@@ -42,6 +42,8 @@ pub fn router(sim: Arc<Simulator>) -> Router {
         .route("/embeddings", model_call(Endpoint::Embeddings))
         .route("/responses", model_call(Endpoint::Responses))
         .route("/moderations", model_call(Endpoint::Moderations))
+        .route("/images/generations", model_call(Endpoint::ImageGenerations))
+        .route("/images/edits", model_call(Endpoint::ImageEdits))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(max_body_bytes))

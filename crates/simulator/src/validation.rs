@@ -158,7 +158,7 @@ impl<'a> Check<'a> {
         }
         let prompt = match self.endpoint {
             Endpoint::Chat => parsed.messages,
-            Endpoint::Completions => parsed.prompt,
+            Endpoint::Completions | Endpoint::ImageGenerations | Endpoint::ImageEdits => parsed.prompt,
             Endpoint::Embeddings | Endpoint::Responses | Endpoint::Moderations => parsed.input,
         };
         if let Some(model) = parsed.model {

@@ -55,7 +55,7 @@ impl Shape {
             Endpoint::ChatCompletions => Some(Self::Chat { include_usage }),
             Endpoint::Completions => Some(Self::Completion { include_usage }),
             Endpoint::Responses => Some(Self::Responses),
-            Endpoint::Embeddings | Endpoint::Moderations => None,
+            Endpoint::Embeddings | Endpoint::Moderations | Endpoint::ImageGenerations | Endpoint::ImageEdits => None,
         }
     }
 

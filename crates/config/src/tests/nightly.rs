@@ -42,7 +42,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "open",
         "[[schedule]]\nname = 'a'\nat = '01:00'\ninput = 'a'\nendpoint = '/v1/images'",
-        "offpeak.toml:5: endpoint: \"/v1/images\" is unknown; allowed: \"/v1/chat/completions\", \"/v1/completions\", \"/v1/embeddings\", \"/v1/responses\", \"/v1/moderations\"",
+        "offpeak.toml:5: endpoint: \"/v1/images\" is unknown; allowed: \"/v1/chat/completions\", \"/v1/completions\", \"/v1/embeddings\", \"/v1/responses\", \"/v1/moderations\", \"/v1/images/generations\", \"/v1/images/edits\"",
     ),
     (
         "open",

@@ -65,8 +65,8 @@ impl Desk {
 
     /// Stores a file.
     pub(crate) async fn store(&self, text: &str, new: NewFile) -> Result<File, ReceiveError> {
-        let mut receiving = files::receive(&self.ports, 1 << 20).await.unwrap();
-        for piece in text.as_bytes().chunks(7) {
+        let mut receiving = files::receive(&self.ports, 1 << 26).await.unwrap();
+        for piece in text.as_bytes().chunks(if text.len() < 1 << 20 { 7 } else { 65_537 }) {
             receiving.write(Bytes::copy_from_slice(piece)).await?;
         }
         receiving.finish(new).await

@@ -72,6 +72,25 @@ async fn every_fault_is_told_and_nothing_runs() {
     nothing_is_left(&desk);
 }
 
+/// More lines than are told apart in memory: their ids are set aside, and leave nothing.
+#[tokio::test(start_paused = true)]
+async fn an_id_that_stands_twice_is_found_a_quarter_of_a_million_lines_apart() {
+    const LINES: usize = 250_000;
+    let desk = Desk::calm();
+    let text = lines(LINES, "m") + &line("7", "m") + &line("249999", "m");
+    let batch = desk.batch(&text).await;
+    let ended = desk.run(batch.id).await;
+    assert_eq!(told(&ended), ["250001 duplicate_custom_id custom_id", "250002 duplicate_custom_id custom_id"]);
+    let State::Failed { errors } = &ended.state else { unreachable!() };
+    assert_eq!(errors[0].message, "Line 8 has the same custom_id.");
+    nothing_is_left(&desk);
+    let batch = desk.batch(&lines(LINES, "m")).await;
+    let split = desk.until(batch.id, |batch| batch.state == State::InProgress).await;
+    assert_eq!((split.lines, split.parts.len()), (LINES as u64, 5));
+    let left = desk.fakes.objects.names();
+    assert!(left.iter().all(|name| !name.as_str().ends_with(".ids")), "{left:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_batch_has_so_many_parts_and_no_more() {
     let desk = Desk::new(Script::calm(), Limits { requests: 1, ..Limits::OPENAI });

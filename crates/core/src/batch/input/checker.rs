@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::errors::{self, Fault};
 use super::request::{Request, read};
-use super::seen::Seen;
+use super::seen::{Repeat, Seen};
 use super::{Line, MAX_LINES};
 use crate::batch::{InputError, InputRule, MAX_ERRORS};
 use crate::endpoint::Endpoint;
@@ -114,15 +116,34 @@ impl Checker {
         if first == model { Ok(()) } else { Err(errors::mismatched_model(model, first)) }
     }
 
+    /// Ids that are to be kept elsewhere, so that no input takes more memory than another: a sorted run of
+    /// [`super::RUN_BYTES`]. Who takes any ends with [`Self::rest`] and [`Self::finish_knowing`].
+    pub fn set_aside(&mut self) -> Option<Bytes> {
+        self.seen.set_aside()
+    }
+
+    /// Sorted runs of the ids that were not set aside.
+    pub fn rest(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.seen).into_runs()
+    }
+
     /// Ends the pass.
     ///
     /// # Errors
     /// What is wrong with the input, by line: the first [`MAX_ERRORS`]. What is wrong with it as a whole comes first.
-    pub fn finish(self) -> Result<Counted, Vec<InputError>> {
+    pub fn finish(mut self) -> Result<Counted, Vec<InputError>> {
+        let repeats = std::mem::take(&mut self.seen).repeats(MAX_ERRORS);
+        self.finish_knowing(repeats)
+    }
+
+    /// The same, with the repeats that a [`super::Merge`] of all runs found.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn finish_knowing(self, repeats: Vec<Repeat>) -> Result<Counted, Vec<InputError>> {
         let whole = self.wrong_as_a_whole();
-        let Self { seen, mut errors, counted, .. } = self;
-        let repeats = seen.repeats(MAX_ERRORS).into_iter();
-        errors.extend(repeats.map(|repeat| errors::repeated(repeat.first).at(repeat.line)));
+        let Self { mut errors, counted, .. } = self;
+        errors.extend(repeats.into_iter().map(|repeat| errors::repeated(repeat.first).at(repeat.line)));
         errors.sort_by_key(|error| error.line);
         if let Some(error) = whole {
             errors.insert(0, error);

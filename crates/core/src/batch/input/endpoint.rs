@@ -79,6 +79,7 @@ mod tests {
             (&long, Some(Endpoint::Embeddings)),
             ("", None),
             ("{}\n{\"url\":\"/v1/embeddings\"}", None),
+            ("{\"url\":\"/v1/images/generations\"}", Some(Endpoint::ImageGenerations)),
             ("{\"url\":\"/v1/images\"}", None),
             ("{\"url\":\"/v1/embeddings\"", None),
             ("not json", None),

@@ -68,6 +68,8 @@ pub(super) fn streaming(endpoint: Endpoint) -> Fault {
         Endpoint::Embeddings => "Embeddings",
         Endpoint::Responses => "Responses",
         Endpoint::Moderations => "Moderations",
+        Endpoint::ImageGenerations => "Image Generations",
+        Endpoint::ImageEdits => "Image Edits",
     };
     let message = format!("{name}: Streaming is not supported in the Batch API.");
     fault("streaming_unsupported", Some("body.stream"), message)

@@ -5,7 +5,8 @@
 //!                                            └─► finish: counts, or errors in OpenAI's codes and words
 //! ```
 //! Nothing here awaits or stores anything: the flow that splits a batch uses it, and so does whoever checks a file
-//! before it is sent. What is kept of a line is 16 bytes, by which a `custom_id` that stands twice is found.
+//! before it is sent. What is kept of a line is 16 bytes, by which a `custom_id` that stands twice is found; beyond
+//! 131,072 lines they may be set aside.
 
 mod checker;
 mod endpoint;
@@ -21,10 +22,11 @@ pub use errors::{
     too_many_lines, too_many_parts, wrong_purpose,
 };
 pub use request::{Request, read};
+pub use seen::{Merge, RUN_BYTES, Repeat};
 pub use splitter::{Line, Splitter};
 
 /// The longest line that is read: what is longer is refused without being kept.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
-/// Lines of one input: so many are told apart in 40 MB.
+/// Lines of one input: the ids of so many are told apart in 40 MB, wherever they are.
 pub const MAX_LINES: u64 = 2_500_000;

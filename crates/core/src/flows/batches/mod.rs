@@ -8,6 +8,7 @@
 //! The row says what counts; each effect follows the stored state. Any number of drivers may work on one batch, and each
 //! may be cut off anywhere: what a cut leaves are objects under names that no row has.
 
+mod aside;
 mod cancel;
 mod create;
 mod drive;

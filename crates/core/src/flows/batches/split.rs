@@ -127,17 +127,14 @@ async fn read(ports: &Ports, batch: &Batch, file: &File) -> Result<Result<Split,
             break;
         }
     }
-    let (sealed, counted) = splitting.finish();
-    match counted {
-        Ok(counted) => {
-            let model = if counted.models.len() == 1 { counted.models.into_keys().next() } else { None };
-            Ok(Ok(Split { parts: sealed, lines: counted.size.requests, model }))
-        }
-        Err(errors) => {
-            discard(ports, &sealed).await;
-            Ok(Err(errors))
-        }
+    let (sealed, counted) = Box::pin(splitting.finish()).await;
+    if !matches!(counted, Ok(Ok(_))) {
+        discard(ports, &sealed).await;
     }
+    Ok(counted?.map(|counted| {
+        let model = if counted.models.len() == 1 { counted.models.into_keys().next() } else { None };
+        Split { parts: sealed, lines: counted.size.requests, model }
+    }))
 }
 
 /// Reads the input once.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::BytesMut;
 
+use super::aside::Aside;
 use super::split::checker;
 use super::store;
 use crate::batch::input::{self, Checker, Counted, Line, Request};
@@ -26,6 +27,7 @@ pub(super) struct Splitting<'a> {
     ports: &'a Ports,
     batch: &'a Batch,
     checker: Checker,
+    aside: Aside,
     first_pass: bool,
     /// Models that wait for another pass.
     waits: bool,
@@ -56,6 +58,7 @@ impl<'a> Splitting<'a> {
             ports,
             batch,
             checker: checker(batch),
+            aside: Aside::default(),
             first_pass: true,
             waits: false,
             done: BTreeSet::new(),
@@ -70,7 +73,11 @@ impl<'a> Splitting<'a> {
     pub(super) async fn line(&mut self, line: &Line) -> Result<(), StoreError> {
         let endpoint = self.batch.asked.endpoint;
         let request = if self.first_pass {
-            self.checker.check(line)
+            let request = self.checker.check(line);
+            if let Some(run) = self.checker.set_aside() {
+                self.aside.put(self.ports, run).await?;
+            }
+            request
         } else {
             line.bytes.as_ref().and_then(|bytes| input::read(endpoint, bytes).ok())
         };
@@ -110,11 +117,19 @@ impl<'a> Splitting<'a> {
         self.parts
     }
 
-    /// All parts, and what they hold or what is wrong with the input: then they are to be discarded.
-    pub(super) fn finish(self) -> (Vec<Part>, Result<Counted, Vec<InputError>>) {
-        let Self { checker, parts, too_many, .. } = self;
-        let counted = if too_many { Err(vec![input::too_many_parts(MAX_FIRST_PARTS)]) } else { checker.finish() };
-        (parts, counted)
+    /// All parts, and what they hold or what is wrong with the input: then they are to be discarded, as they are where
+    /// that could not be told.
+    pub(super) async fn finish(self) -> (Vec<Part>, Result<Result<Counted, Vec<InputError>>, StoreError>) {
+        let Self { ports, mut checker, aside, parts, too_many, .. } = self;
+        if too_many {
+            return (parts, Ok(Err(vec![input::too_many_parts(MAX_FIRST_PARTS)])));
+        }
+        if aside.is_empty() {
+            return (parts, Ok(checker.finish()));
+        }
+        let rest = checker.rest();
+        let repeats = aside.repeats(ports, rest).await;
+        (parts, repeats.map(|repeats| checker.finish_knowing(repeats)))
     }
 
     async fn add(&mut self, number: u64, request: &Request) -> Result<(), StoreError> {
