@@ -50,6 +50,12 @@ faults! {
     DeadlineReread,
     /// Twins are cancelled before one is adopted (rule 8).
     TwinsBeforeAdoption,
+    /// Whoever once held a chunk may write of it (fleet).
+    AnyHolderWrites,
+    /// A chunk's finished lines are handed out again (fleet).
+    FinishedLinesRerun,
+    /// A line that ran alone when its engine died is called again (fleet).
+    KillerRunsAgain,
     /// Usage is added instead of created if absent (rule 9).
     UsageTwice,
     /// The sweep expires a packed row whose submission lists it (rule 10).

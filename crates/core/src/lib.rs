@@ -9,6 +9,7 @@ pub mod class;
 pub mod endpoint;
 pub mod faults;
 pub mod file;
+pub mod fleet;
 pub mod flows;
 pub mod hex;
 pub mod ids;

@@ -14,6 +14,7 @@ pub mod collect;
 mod collect_download;
 mod create;
 pub mod files;
+pub mod fleet;
 pub mod hand_out;
 mod join;
 pub mod keys;
@@ -32,6 +33,7 @@ pub mod sweep;
 pub mod sweep_native;
 pub mod uploads;
 mod verdict;
+pub mod work;
 
 use std::collections::VecDeque;
 
@@ -39,7 +41,7 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 
 use crate::ids::{JobId, SubmissionId};
-use crate::ports::{ByteStream, ObjectWriter, Ports, StoreError};
+use crate::ports::{ByteStream, ObjectWriter, Objects, Ports, StoreError};
 use crate::submission::{Ending, Event, Sealed, State, Submission, manifest::Manifest};
 
 /// Replaces the row by what it is after `event`; `None` if somebody was faster.
@@ -107,7 +109,12 @@ fn info(before: &Submission, after: &Submission, what: &str) {
 
 /// The manifest of a sealed submission, by one read.
 async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError> {
-    let (length, mut pieces) = ports.objects.stream(&sealed.manifest).await?;
+    manifest_of(ports.objects.as_ref(), sealed).await
+}
+
+/// The same, for who has no other port.
+async fn manifest_of(objects: &dyn Objects, sealed: &Sealed) -> Result<Manifest, StoreError> {
+    let (length, mut pieces) = objects.stream(&sealed.manifest).await?;
     let mut bytes = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
     while let Some(piece) = pieces.next().await {
         bytes.extend_from_slice(&piece?);

@@ -6,10 +6,13 @@
 
 mod backend;
 mod batches;
+mod chunks;
 mod classes;
 mod clock;
 mod credentials;
 mod deliver;
+mod desk;
+mod engine;
 mod events;
 mod files;
 mod intake;
@@ -33,10 +36,13 @@ pub use backend::{
     Backend, BackendError, BatchPhase, BatchReport, CreateReply, Download, Marker, NewBatch, ProviderFile, Upload,
 };
 pub use batches::{BatchPage, BatchSweep, BatchWalk, Batches};
+pub use chunks::Chunks;
 pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;
 pub use deliver::{Deliver, Delivered, Delivery, Forbidden, NotAdmitted, Silence};
+pub use desk::{Ask, Checkpoint, Desk, Lease, Leaving, Standing};
+pub use engine::{Called, Engine, NotReady, Serving};
 pub use events::Events;
 pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};

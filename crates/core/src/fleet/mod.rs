@@ -1,0 +1,61 @@
+//! Own model servers: a submission to the fleet is cut into chunks, which workers take one at a time.
+//!
+//! ```text
+//!  waiting ──take──► held(worker, until) ──finish──► done
+//!     ▲                   │ given back, or its lease is over
+//!     └───────────────────┘            asked to stop ─► stopped
+//! ```
+//! A chunk's row is its place in the work queue, its lease and its ledger: what it holds of finished lines is what the row
+//! names, and only whoever holds it may name more. Here is decided from values; `flows::fleet` and `flows::work` do it.
+
+mod chunk;
+mod cut;
+mod pace;
+mod plan;
+mod share;
+
+pub use chunk::{Chunk, ChunkEvent, ChunkId, ChunkState, NotHeld, Part};
+pub use cut::{Cut, Request, cut};
+pub use pace::Pace;
+pub use plan::{Plan, Record};
+pub use share::{Served, next_of};
+
+/// The name of the fleet among backends, and of its credential: no provider may bear it.
+pub const NAME: &str = "fleet";
+
+/// What operators decide of chunks and workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How long a chunk belongs to its worker without a renewal, milliseconds. Default 60 s.
+    pub lease_ms: u64,
+    /// Between two checkpoints at most, milliseconds: what a death can cost. Default 30 s.
+    pub checkpoint_ms: u64,
+    /// Bytes of answers that make a checkpoint earlier. Default 4 MiB.
+    pub checkpoint_bytes: usize,
+    /// Estimated tokens of a chunk, a few minutes of work: default 500,000, two and a half minutes at 3,500 tokens a second
+    /// (an L40S with a model of 8 B, estimated in 2026-11).
+    pub chunk_tokens: u64,
+    /// Lines of a chunk. Default 2,048.
+    pub chunk_lines: u32,
+    /// For one call of an engine, milliseconds. Default 10 min.
+    pub call_ms: u64,
+    /// How often a call that fails in passing is made in all, before its failure is the line's answer. Default 5.
+    pub tries: u32,
+    /// The pause before the second try, doubled each time, milliseconds. Default 500 ms.
+    pub pause_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            lease_ms: 60_000,
+            checkpoint_ms: 30_000,
+            checkpoint_bytes: 4 << 20,
+            chunk_tokens: 500_000,
+            chunk_lines: 2_048,
+            call_ms: 600_000,
+            tries: 5,
+            pause_ms: 500,
+        }
+    }
+}

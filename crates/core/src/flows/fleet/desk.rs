@@ -1,0 +1,231 @@
+//! The desk over the stores: chunks are handed out by compare-and-set, parts are named by it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, StreamExt};
+
+use super::{Stores, TRIES, part_name, plan};
+use crate::batch::line_id;
+use crate::faults::{Fault, planted};
+use crate::fleet::{Chunk, ChunkEvent, Part, Record, Timing, next_of};
+use crate::flows::lines::Lines;
+use crate::ids::{JobId, ObjectName};
+use crate::ports::{self, Ask, ByteStream, Checkpoint, Lease, Leaving, Objects, Standing, StoreError};
+use crate::submission::line::Found;
+
+/// Open chunks of a model among which the next is chosen.
+const LOOKED_AT: usize = 1_000;
+
+/// Bytes between two lines that are read rather than asked for apart.
+const GAP: u64 = 4 << 10;
+
+/// Bytes read in one call at most, but for a longer line.
+const PIECE: u64 = 1 << 20;
+
+/// Where workers get their work.
+#[derive(Clone)]
+pub struct Desk {
+    stores: Stores,
+    timing: Timing,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("timing", &self.timing).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    pub(super) const fn new(stores: Stores, timing: Timing) -> Self {
+        Self { stores, timing }
+    }
+
+    /// Takes the next chunk of a model, unless somebody is faster each time.
+    async fn next(&self, worker: &str, model: &str) -> Result<Option<Chunk>, StoreError> {
+        for _ in 0..TRIES {
+            let open = self.stores.chunks.open(model, LOOKED_AT).await?;
+            let served = self.stores.chunks.served(model).await?;
+            let now_ms = self.stores.clock.now_ms();
+            let Some(next) = next_of(&open, &served, now_ms) else { return Ok(None) };
+            let event = ChunkEvent::Take { worker: worker.to_owned(), until_ms: now_ms + self.timing.lease_ms };
+            let Ok(taken) = next.after(event, now_ms) else { continue };
+            if !self.stores.chunks.replace(&taken).await? {
+                continue;
+            }
+            // Who is not counted this once gets a chunk more than its share: the next count is right again.
+            let _ = self.stores.chunks.serve(model, &served.after(next, &open)).await;
+            return Ok(Some(Chunk { version: taken.version + 1, ..taken }));
+        }
+        Ok(None)
+    }
+
+    /// Writes what a holder says, once what it has finished is durable.
+    async fn write(
+        &self,
+        lease: &Lease,
+        finished: Option<Checkpoint>,
+        event: impl Fn(Option<Part>, u64) -> ChunkEvent,
+    ) -> Result<Standing, StoreError> {
+        let part = match finished.filter(|finished| finished.lines > 0) {
+            Some(finished) => Some(self.store(lease, finished).await?),
+            None => None,
+        };
+        let standing = self.name(lease, part.as_ref(), event).await;
+        if let (Ok(Standing::Lost), Some(part)) = (&standing, &part) {
+            self.stores.objects.delete(&part.object).await?;
+        }
+        standing
+    }
+
+    /// Has the row name the part.
+    async fn name(
+        &self,
+        lease: &Lease,
+        part: Option<&Part>,
+        event: impl Fn(Option<Part>, u64) -> ChunkEvent,
+    ) -> Result<Standing, StoreError> {
+        for _ in 0..TRIES {
+            let Some(row) = self.stores.chunks.get(lease.chunk).await? else { return Ok(Standing::Lost) };
+            // A reply may have been lost: then the row names it already.
+            let named = part.is_some_and(|part| row.parts.iter().any(|known| known.object == part.object));
+            let now_ms = self.stores.clock.now_ms();
+            let row = if planted(Fault::AnyHolderWrites) { Chunk { attempt: lease.attempt, ..row } } else { row };
+            let Ok(after) = row.after(event(part.filter(|_| !named).cloned(), now_ms), now_ms) else {
+                return Ok(if named { Standing::Held } else { Standing::Lost });
+            };
+            if self.stores.chunks.replace(&after).await? {
+                let stops = after.stop && !after.state.is_final();
+                return Ok(if stops { Standing::Stop } else { Standing::Held });
+            }
+        }
+        Err(StoreError::Unavailable("a chunk's row is too busy".to_owned()))
+    }
+
+    async fn store(&self, lease: &Lease, finished: Checkpoint) -> Result<Part, StoreError> {
+        let object = part_name(lease, finished.number);
+        let bytes = finished.bytes.len() as u64;
+        let mut writer = self.stores.objects.create(&object).await?;
+        writer.write(finished.bytes).await?;
+        writer.finish().await?;
+        Ok(Part { object, lines: finished.lines, failed: finished.failed, bytes })
+    }
+
+    /// Which lines of a chunk are answered.
+    async fn answered(&self, chunk: &Chunk) -> Result<BTreeSet<JobId>, StoreError> {
+        let mut answered = BTreeSet::new();
+        if planted(Fault::FinishedLinesRerun) {
+            return Ok(answered);
+        }
+        for part in &chunk.parts {
+            let mut lines = Lines::of(self.stores.objects.stream(&part.object).await?.1);
+            while let Some(line) = lines.next().await? {
+                answered.extend(Found::read(&line.bytes).map(|found| line_id(&found.custom_id)));
+            }
+        }
+        Ok(answered)
+    }
+}
+
+#[async_trait]
+impl ports::Desk for Desk {
+    async fn take(&self, ask: &Ask) -> Result<Option<Lease>, StoreError> {
+        for model in &ask.models {
+            if let Some(chunk) = self.next(&ask.worker, model).await? {
+                let left = u64::from(chunk.lines).saturating_sub(chunk.finished());
+                return Ok(Some(Lease::of(&chunk, u32::try_from(left).unwrap_or(u32::MAX), &self.timing)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn lines(&self, lease: &Lease) -> Result<ByteStream, StoreError> {
+        let chunk = self.stores.chunks.get(lease.chunk).await?.ok_or(StoreError::NotFound)?;
+        let row = self.stores.submissions.get(lease.chunk.submission).await?.ok_or(StoreError::NotFound)?;
+        let sealed = row.sealed.ok_or(StoreError::NotFound)?;
+        let answered = self.answered(&chunk).await?;
+        let records = plan::records(&self.stores, lease.chunk.submission, chunk.first, chunk.lines).await?;
+        let objects = Arc::clone(&self.stores.objects);
+        let pieces = stream::iter(ranges(&records)).then(move |range| {
+            let (objects, object) = (Arc::clone(&objects), sealed.object.clone());
+            async move { read(objects.as_ref(), &object, range).await }
+        });
+        let left = pieces.map(move |lines| lines.map(|lines| without(&lines, &answered)));
+        Ok(left.filter(|piece| std::future::ready(!piece.as_ref().is_ok_and(Bytes::is_empty))).boxed())
+    }
+
+    async fn keep(&self, lease: &Lease, finished: Option<Checkpoint>) -> Result<Standing, StoreError> {
+        let (attempt, lease_ms) = (lease.attempt, self.timing.lease_ms);
+        self.write(lease, finished, |part, now_ms| ChunkEvent::Keep { attempt, part, until_ms: now_ms + lease_ms })
+            .await
+    }
+
+    async fn leave(
+        &self,
+        lease: &Lease,
+        finished: Option<Checkpoint>,
+        leaving: Leaving,
+    ) -> Result<Standing, StoreError> {
+        let attempt = lease.attempt;
+        self.write(lease, finished, |part, now_ms| match &leaving {
+            Leaving::Finished => ChunkEvent::Finish { attempt, part },
+            Leaving::GivenBack { pause_ms, suspects } => {
+                ChunkEvent::GiveBack { attempt, part, not_before_ms: now_ms + pause_ms, suspects: suspects.clone() }
+            }
+        })
+        .await
+    }
+}
+
+/// Lines that are read in one call, in their order.
+type Range = Vec<Record>;
+
+/// Neighbours in the plan that are neighbours in the object too are read together.
+fn ranges(records: &[Record]) -> Vec<Range> {
+    let mut ranges: Vec<Range> = Vec::new();
+    for record in records {
+        match ranges.last_mut() {
+            Some(range) if reaches(range, record) => range.push(*record),
+            Some(_) | None => ranges.push(vec![*record]),
+        }
+    }
+    ranges
+}
+
+fn reaches(range: &Range, next: &Record) -> bool {
+    let (Some(first), Some(last)) = (range.first(), range.last()) else { return false };
+    let end = last.offset + u64::from(last.length);
+    let whole = (next.offset + u64::from(next.length)).saturating_sub(first.offset);
+    next.offset >= end && next.offset - end <= GAP && whole <= PIECE
+}
+
+async fn read(objects: &dyn Objects, object: &ObjectName, range: Range) -> Result<Vec<Bytes>, StoreError> {
+    let (Some(first), Some(last)) = (range.first(), range.last()) else { return Ok(Vec::new()) };
+    let length = last.offset + u64::from(last.length) - first.offset;
+    let bytes = objects.read(object, first.offset, length).await?;
+    let line = |record: &Record| {
+        let start = usize::try_from(record.offset - first.offset).unwrap_or(usize::MAX);
+        bytes.slice(start..start + record.length as usize)
+    };
+    Ok(range.iter().map(line).collect())
+}
+
+/// The lines that have no answer, each with its line feed.
+fn without(lines: &[Bytes], answered: &BTreeSet<JobId>) -> Bytes {
+    #[derive(serde::Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        custom_id: std::borrow::Cow<'a, str>,
+    }
+    let mut left = BytesMut::new();
+    for line in lines {
+        let named = serde_json::from_slice::<Named<'_>>(line);
+        if !named.is_ok_and(|line| answered.contains(&line_id(&line.custom_id))) {
+            left.extend_from_slice(line);
+            left.extend_from_slice(b"\n");
+        }
+    }
+    left.freeze()
+}

@@ -1,0 +1,189 @@
+//! What an engine's answer means, and the line that tells it: OpenAI's shape, whatever the engine's dialect.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::batch::line_id;
+use crate::hex;
+use crate::ports::Called;
+
+/// What to do with a line whose call has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It has its answer.
+    Answered(Answer),
+    /// The engine has too much to do: again later, without its count.
+    TooMuch {
+        /// Milliseconds, if the engine said.
+        pause_ms: Option<u64>,
+        /// What it gets if that goes on.
+        answer: Answer,
+    },
+    /// It failed for a reason that may pass.
+    Failed {
+        /// Milliseconds, if the engine said.
+        pause_ms: Option<u64>,
+        /// What it gets if its tries are spent.
+        answer: Answer,
+    },
+}
+
+/// What a line gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The engine's status and body.
+    Said { status: u16, body: Bytes, request_id: Option<String> },
+    /// Nothing from the engine: why.
+    Silent { code: &'static str, message: String },
+}
+
+impl Answer {
+    /// Whether the engine answered with success.
+    pub(super) fn succeeded(&self) -> bool {
+        matches!(self, Self::Said { status: 200..300, .. })
+    }
+
+    /// Appends the line of a request that its caller calls so, quoted and spelled as it came.
+    pub(super) fn write(&self, out: &mut BytesMut, custom_id: &str, quoted: &str) {
+        out.put_slice(b"{\"id\":\"batch_req_");
+        out.put_slice(hex::encode(&line_id(custom_id).0).as_bytes());
+        out.put_slice(b"\",\"custom_id\":");
+        out.put_slice(quoted.as_bytes());
+        match self {
+            Self::Said { status, body, request_id } => {
+                let request = request_id.as_deref().map_or(Value::Null, Value::from);
+                let head = format!(",\"response\":{{\"status_code\":{status},\"request_id\":{request},\"body\":");
+                out.put_slice(head.as_bytes());
+                // Within JSON strings line feeds are escaped, so those that are there lie between tokens.
+                out.extend(body.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+                out.put_slice(b"},\"error\":null}\n");
+            }
+            Self::Silent { code, message } => {
+                let error = serde_json::json!({ "code": code, "message": message });
+                out.put_slice(format!(",\"response\":null,\"error\":{error}}}\n").as_bytes());
+            }
+        }
+    }
+}
+
+/// Reads what came of a call.
+pub(super) fn verdict(called: Called) -> Verdict {
+    match called {
+        Called::Answered { status, body, request_id, retry_after_ms } => {
+            let is_json = serde_json::from_slice::<&RawValue>(&body).is_ok();
+            let said = |body| Answer::Said { status, body, request_id };
+            match status {
+                200..300 if is_json => Verdict::Answered(said(body)),
+                200..300 => Verdict::Failed {
+                    pause_ms: None,
+                    answer: silent("engine_invalid_response", "The engine's answer is not JSON."),
+                },
+                429 | 503 => Verdict::TooMuch { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) },
+                408 | 500.. => Verdict::Failed { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) },
+                _ => Verdict::Answered(said(error_body(status, &body))),
+            }
+        }
+        Called::TimedOut => {
+            Verdict::TooMuch { pause_ms: None, answer: silent("engine_timeout", "The engine did not answer in time.") }
+        }
+        Called::Broken(why) => {
+            let answer = silent("engine_unreachable", &format!("The engine did not answer: {why}."));
+            Verdict::Failed { pause_ms: None, answer }
+        }
+    }
+}
+
+/// What is said of a line that ran alone when the engine died for the second time.
+pub(super) fn killed_it() -> Answer {
+    silent("engine_died", "The engine died twice while it ran this request, the second time it ran it alone.")
+}
+
+fn silent(code: &'static str, message: &str) -> Answer {
+    Answer::Silent { code, message: message.to_owned() }
+}
+
+/// An error in OpenAI's envelope: vLLM's older one has its fields at the top, others answer with plain text.
+fn error_body(status: u16, body: &Bytes) -> Bytes {
+    let read = serde_json::from_slice::<Value>(body);
+    let message = match &read {
+        Ok(Value::Object(fields)) if fields.get("error").is_some_and(Value::is_object) => return body.clone(),
+        Ok(Value::Object(fields)) => {
+            fields.get("message").or_else(|| fields.get("error")).or_else(|| fields.get("detail")).cloned()
+        }
+        Ok(Value::String(text)) => Some(Value::from(text.as_str())),
+        Ok(_) => None,
+        Err(_) => std::str::from_utf8(body)
+            .ok()
+            .filter(|text| !text.trim().is_empty())
+            .map(|text| Value::from(text.trim().chars().take(1_000).collect::<String>())),
+    };
+    let message = match message {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => format!("The engine answered with status {status}."),
+    };
+    let kind = if status < 500 { "invalid_request_error" } else { "server_error" };
+    let error = serde_json::json!({ "error": { "message": message, "type": kind, "param": null, "code": null } });
+    Bytes::from(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::submission::line::Found;
+
+    fn answered(status: u16, body: &'static str) -> Verdict {
+        let body = Bytes::from_static(body.as_bytes());
+        verdict(Called::Answered { status, body, request_id: Some("r\"1".to_owned()), retry_after_ms: None })
+    }
+
+    fn line(verdict: &Verdict) -> String {
+        let (Verdict::Answered(answer) | Verdict::TooMuch { answer, .. } | Verdict::Failed { answer, .. }) = verdict;
+        let mut out = BytesMut::new();
+        answer.write(&mut out, "a\"b", r#""a\u0022b""#);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_answer_becomes_one_line_of_openais_shape() {
+        for (of, status, message) in [
+            (answered(200, "{\n \"n\": 1.0e2\r\n}"), Some(200), None),
+            (answered(400, r#"{"error":{"message":"too long"}}"#), Some(400), Some("too long")),
+            (answered(400, r#"{"object":"error","message":"too long","code":400}"#), Some(400), Some("too long")),
+            (answered(404, r#"{"detail":"Not Found"}"#), Some(404), Some("Not Found")),
+            (answered(400, r#"{"error":"bad"}"#), Some(400), Some("bad")),
+            (answered(500, "Internal\nServer Error"), Some(500), Some("Internal\nServer Error")),
+            (answered(502, ""), Some(502), Some("The engine answered with status 502.")),
+            (answered(200, "not json"), None, None),
+            (verdict(Called::TimedOut), None, None),
+            (verdict(Called::Broken("reset".to_owned())), None, None),
+            (Verdict::Answered(killed_it()), None, None),
+        ] {
+            let line = line(&of);
+            assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line}");
+            let found = Found::read(line.trim_end().as_bytes()).unwrap();
+            assert_eq!(found.custom_id, "a\"b");
+            assert_eq!(found.answer.map(|answer| answer.status), status, "{line}");
+            assert_eq!(found.error.is_some(), status.is_none(), "{line}");
+            if let Some(message) = message {
+                let body: Value = serde_json::from_str(found.answer.unwrap().body.unwrap()).unwrap();
+                assert_eq!(body["error"]["message"], message);
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_nothing_else() {
+        for status in [200, 400, 401, 404, 413, 422] {
+            assert!(matches!(answered(status, "{}"), Verdict::Answered(_)), "{status}");
+        }
+        for status in [429, 503] {
+            assert!(matches!(answered(status, "{}"), Verdict::TooMuch { .. }), "{status}");
+        }
+        for status in [408, 500, 502, 504] {
+            assert!(matches!(answered(status, "{}"), Verdict::Failed { .. }), "{status}");
+        }
+        assert!(matches!(answered(200, "{"), Verdict::Failed { .. }));
+    }
+}

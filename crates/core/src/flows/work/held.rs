@@ -1,0 +1,372 @@
+//! A chunk that is held: its lines, the calls that run, the answers that are not stored yet.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::BytesMut;
+use futures_util::future::{self, BoxFuture, Either};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::Worker;
+use super::answer::{Answer, Verdict, killed_it, verdict};
+use super::line::Line;
+use crate::faults::{Fault, planted};
+use crate::fleet::Pace;
+use crate::flows::lines::Lines;
+use crate::ids::JobId;
+use crate::ports::{Called, Checkpoint, Lease, Leaving, Standing, StoreError};
+
+/// A line is put off so often for an engine that has too much to do, before that is its answer.
+const PUT_OFF: u32 = 50;
+
+/// The longest pause between two tries, milliseconds.
+const LONGEST_PAUSE_MS: u64 = 30_000;
+
+/// An engine that dies may fail calls for so long before it is gone, milliseconds.
+const DYING_MS: u64 = 10_000;
+
+/// Without any answer for so long an engine is asked whether it is there, milliseconds.
+const STALL_MS: u64 = 15_000;
+
+/// A call that has ended: its line, its number, what came of it.
+pub(super) struct Ended {
+    line: Line,
+    call: u64,
+    called: Called,
+}
+
+/// What comes first of all that is waited for, of the chunk at that place.
+pub(super) enum Event {
+    /// A call has ended.
+    Called(usize, Box<Ended>),
+    /// Something is due.
+    Due(usize),
+}
+
+/// Answers that are to be stored.
+#[derive(Debug, Default)]
+struct Unstored {
+    bytes: BytesMut,
+    lines: u32,
+    failed: u32,
+    since_ms: Option<u64>,
+}
+
+/// A chunk that is held.
+pub(super) struct Held {
+    worker: Worker,
+    lease: Lease,
+    standing: Standing,
+    lines: Option<Lines>,
+    /// Every line was begun, or no more can be.
+    read: bool,
+    /// Its lines could not be read.
+    unreadable: bool,
+    /// Lines that run again, and when each is due.
+    again: Vec<(u64, Line)>,
+    /// Lines that run alone, once all others have their answers.
+    alone: VecDeque<Line>,
+    calls: FuturesUnordered<BoxFuture<'static, Ended>>,
+    running: Vec<Line>,
+    unstored: Unstored,
+    /// The checkpoint whose reply is not known.
+    pending: Option<Checkpoint>,
+    checkpoints: u32,
+    kept_ms: u64,
+    /// When a call ended last.
+    heard_ms: u64,
+    /// Lines stored, and those of them without success, that nobody has counted.
+    uncounted: (u64, u64),
+}
+
+impl Held {
+    pub(super) fn new(worker: &Worker, lease: Lease) -> Self {
+        let now_ms = worker.clock.now_ms();
+        tracing::info!(chunk = %lease.chunk, attempt = lease.attempt, lines = lease.lines, "a chunk is taken");
+        Self {
+            worker: worker.clone(),
+            lease,
+            standing: Standing::Held,
+            lines: None,
+            read: false,
+            unreadable: false,
+            again: Vec::new(),
+            alone: VecDeque::new(),
+            calls: FuturesUnordered::new(),
+            running: Vec::new(),
+            unstored: Unstored::default(),
+            pending: None,
+            checkpoints: 0,
+            kept_ms: now_ms,
+            heard_ms: now_ms,
+            uncounted: (0, 0),
+        }
+    }
+
+    /// Whether it has no line that could begin: the next chunk may.
+    pub(super) fn is_dry(&self) -> bool {
+        self.standing != Standing::Held || (self.read && self.again.is_empty() && self.alone.is_empty())
+    }
+
+    /// Whether nothing of it is left to run.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_dry() && self.running.is_empty()
+    }
+
+    /// Begins as many lines as the engine takes.
+    pub(super) async fn fill(&mut self, pace: &mut Pace) {
+        while self.standing == Standing::Held && self.running.len() < pace.limit() {
+            let now_ms = self.worker.clock.now_ms();
+            let line = match self.again.iter().position(|(due_ms, _)| *due_ms <= now_ms) {
+                Some(at) => self.again.swap_remove(at).1,
+                None => match self.next_line().await {
+                    Some(line) => line,
+                    None => break,
+                },
+            };
+            if line.suspect { self.alone.push_back(line) } else { self.begin(line, pace) }
+        }
+        let crowd = !self.running.is_empty() || !self.again.is_empty() || !self.read;
+        if !crowd && let Some(line) = self.alone.pop_front() {
+            self.begin(line, pace);
+        }
+    }
+
+    /// The next line that has no answer.
+    async fn next_line(&mut self) -> Option<Line> {
+        while !self.read {
+            match self.read_line().await {
+                Ok(Some(line)) => match Line::read(&line, &self.lease) {
+                    Some(line) => return Some(line),
+                    None => tracing::error!(chunk = %self.lease.chunk, "a sealed line is no request"),
+                },
+                Ok(None) => self.read = true,
+                Err(error) => {
+                    tracing::warn!(chunk = %self.lease.chunk, %error, "its lines could not be read");
+                    (self.read, self.unreadable) = (true, true);
+                }
+            }
+        }
+        None
+    }
+
+    async fn read_line(&mut self) -> Result<Option<bytes::Bytes>, StoreError> {
+        let lines = match &mut self.lines {
+            Some(lines) => lines,
+            none @ None => none.insert(Lines::of(self.worker.desk.lines(&self.lease).await?)),
+        };
+        Ok(lines.next().await?.map(|line| line.bytes))
+    }
+
+    fn begin(&mut self, line: Line, pace: &mut Pace) {
+        let call = pace.begin();
+        let (worker, endpoint) = (self.worker.clone(), self.lease.endpoint);
+        if self.running.is_empty() {
+            self.heard_ms = worker.clock.now_ms();
+        }
+        self.running.push(line.clone());
+        self.calls.push(Box::pin(async move {
+            let called = worker.engine.call(endpoint, line.body.clone(), worker.rules.timing.call_ms).await;
+            Ended { line, call, called }
+        }));
+    }
+
+    /// Takes what came of a call; whether the engine may be dying.
+    pub(super) fn called(&mut self, ended: Ended, pace: &mut Pace) -> bool {
+        let Ended { line, call, called } = ended;
+        let now_ms = self.worker.clock.now_ms();
+        self.heard_ms = now_ms;
+        self.running.retain(|running| running.id != line.id);
+        match verdict(called) {
+            Verdict::Answered(answer) => {
+                pace.went_well();
+                self.answer(&line, &answer);
+                false
+            }
+            Verdict::TooMuch { pause_ms, answer } => {
+                pace.was_too_much(call);
+                self.retry(Line { put_off: line.put_off + 1, ..line }, pause_ms, &answer);
+                false
+            }
+            Verdict::Failed { pause_ms, answer } => {
+                self.retry(Line { failed: line.failed + 1, failed_ms: now_ms, ..line }, pause_ms, &answer);
+                true
+            }
+        }
+    }
+
+    /// Has a line run again, unless its tries are spent.
+    fn retry(&mut self, line: Line, pause_ms: Option<u64>, answer: &Answer) {
+        let timing = &self.worker.rules.timing;
+        if line.failed >= timing.tries || line.put_off >= PUT_OFF {
+            self.answer(&line, answer);
+            return;
+        }
+        let doubled_ms = timing.pause_ms << (line.failed + line.put_off).saturating_sub(1).min(10);
+        let pause_ms = pause_ms.unwrap_or(0).max(doubled_ms).min(LONGEST_PAUSE_MS);
+        self.again.push((self.worker.clock.now_ms() + pause_ms, line));
+    }
+
+    fn answer(&mut self, line: &Line, answer: &Answer) {
+        let unstored = &mut self.unstored;
+        answer.write(&mut unstored.bytes, &line.custom_id, &line.quoted);
+        unstored.lines += 1;
+        unstored.failed += u32::from(!answer.succeeded());
+        unstored.since_ms.get_or_insert(self.worker.clock.now_ms());
+    }
+
+    /// The engine is dead. Calls that run are of no use, and one of them, or of those that just failed, may have killed it:
+    /// such lines run alone from now on. One that ran alone when it died is not called again.
+    pub(super) fn engine_died(&mut self) {
+        self.calls.clear();
+        let now_ms = self.worker.clock.now_ms();
+        let just_failed = |(_, line): &mut (u64, Line)| line.failed > 0 && now_ms - line.failed_ms <= DYING_MS;
+        let failed: Vec<_> = self.again.extract_if(.., just_failed).map(|(_, line)| line).collect();
+        for line in std::mem::take(&mut self.running).into_iter().chain(failed) {
+            if line.suspect && !planted(Fault::KillerRunsAgain) {
+                self.answer(&line, &killed_it());
+            } else {
+                self.alone.push_back(Line { suspect: true, failed: 0, ..line });
+            }
+        }
+    }
+
+    /// Whether calls run of which none has ended for so long that the engine may be gone, their connections open.
+    pub(super) fn stalls(&mut self) -> bool {
+        let now_ms = self.worker.clock.now_ms();
+        let stalls = !self.running.is_empty() && now_ms.saturating_sub(self.heard_ms) >= STALL_MS;
+        if stalls {
+            self.heard_ms = now_ms;
+        }
+        stalls
+    }
+
+    /// When something of it is due: a line, a checkpoint, its lease, a look at a silent engine.
+    fn due_ms(&self) -> u64 {
+        let lease_ms = self.kept_ms + self.lease.lease_ms / 3;
+        let checkpoint_ms = self.unstored.since_ms.map(|since_ms| since_ms + self.lease.checkpoint_ms);
+        let line_ms = self.again.iter().map(|(due_ms, _)| *due_ms).min();
+        let silent_ms = (!self.running.is_empty()).then_some(self.heard_ms + STALL_MS);
+        [checkpoint_ms, line_ms, silent_ms].into_iter().flatten().fold(lease_ms, u64::min)
+    }
+
+    /// Stores what is due and renews its lease; whether it is held no more.
+    pub(super) async fn keep(&mut self) -> bool {
+        let now_ms = self.worker.clock.now_ms();
+        let full = self.unstored.bytes.len() >= self.worker.rules.timing.checkpoint_bytes;
+        let old = self.unstored.since_ms.is_some_and(|since_ms| now_ms >= since_ms + self.lease.checkpoint_ms);
+        if full || old || now_ms >= self.kept_ms + self.lease.lease_ms / 3 {
+            let checkpoint = self.checkpoint();
+            let told = self.worker.desk.keep(&self.lease, checkpoint).await;
+            self.heard(told, now_ms);
+        }
+        self.standing == Standing::Lost
+    }
+
+    /// Leaves it with all that is answered; whether that is known to have been stored.
+    pub(super) async fn leave(&mut self) -> bool {
+        // A checkpoint whose reply was lost has a number of its own: it goes first.
+        while self.pending.is_some() && self.unstored.lines > 0 && self.standing != Standing::Lost {
+            let pending = self.checkpoint();
+            let now_ms = self.worker.clock.now_ms();
+            let told = self.worker.desk.keep(&self.lease, pending).await;
+            if !self.heard(told, now_ms) {
+                return false;
+            }
+        }
+        if self.standing == Standing::Lost {
+            return true;
+        }
+        let (last, leaving) = (self.checkpoint(), self.leaving());
+        let now_ms = self.worker.clock.now_ms();
+        let told = self.worker.desk.leave(&self.lease, last, leaving).await;
+        self.heard(told, now_ms)
+    }
+
+    fn leaving(&self) -> Leaving {
+        let ends = self.standing == Standing::Stop || (self.is_finished() && !self.unreadable);
+        if ends {
+            return Leaving::Finished;
+        }
+        let open = self.running.iter().chain(self.again.iter().map(|(_, line)| line)).chain(&self.alone);
+        let suspects: Vec<JobId> = open.filter(|line| line.suspect).map(|line| line.id).collect();
+        Leaving::GivenBack { pause_ms: if self.unreadable { LONGEST_PAUSE_MS } else { 0 }, suspects }
+    }
+
+    /// The checkpoint that is to be stored: one whose reply is not known first.
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        if self.pending.is_none() && self.unstored.lines > 0 {
+            let Unstored { bytes, lines, failed, .. } = std::mem::take(&mut self.unstored);
+            self.pending = Some(Checkpoint { number: self.checkpoints, bytes: bytes.freeze(), lines, failed });
+            self.checkpoints += 1;
+        }
+        self.pending.clone()
+    }
+
+    /// Takes what the desk says; whether it said anything.
+    fn heard(&mut self, told: Result<Standing, StoreError>, now_ms: u64) -> bool {
+        // Where nothing was said it is asked again when the lease is due next.
+        self.kept_ms = now_ms;
+        let standing = match told {
+            Ok(standing) => standing,
+            Err(error) => {
+                tracing::warn!(chunk = %self.lease.chunk, %error, "the desk does not answer");
+                return false;
+            }
+        };
+        self.standing = self.standing.max(standing);
+        if self.standing != Standing::Held {
+            self.calls.clear();
+            self.running.clear();
+            self.again.clear();
+            self.alone.clear();
+        }
+        let stored = self.pending.take().filter(|_| self.standing != Standing::Lost);
+        if let Some(stored) = stored {
+            self.uncounted.0 += u64::from(stored.lines);
+            self.uncounted.1 += u64::from(stored.failed);
+        }
+        true
+    }
+
+    /// Lines that were stored since this was asked last, and those of them without success.
+    pub(super) fn count(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.uncounted)
+    }
+
+    /// Waits until then for calls that run; begins none.
+    pub(super) async fn last_calls(&mut self, until_ms: u64, pace: &mut Pace) {
+        while !self.running.is_empty() {
+            let left_ms = until_ms.saturating_sub(self.worker.clock.now_ms());
+            let clock = Arc::clone(&self.worker.clock);
+            match future::select(self.calls.next(), pin!(clock.sleep_ms(left_ms))).await {
+                Either::Left((Some(ended), _)) if left_ms > 0 => {
+                    self.called(ended, pace);
+                }
+                Either::Left(_) | Either::Right(_) => break,
+            }
+        }
+        self.calls.clear();
+    }
+}
+
+/// What comes first of all that is held: a call that ends, or something that is due.
+pub(super) async fn next(worker: &Worker, held: &mut [Held]) -> Event {
+    let now_ms = worker.clock.now_ms();
+    let due = held.iter().enumerate().map(|(index, chunk)| (chunk.due_ms(), index)).min();
+    let (due_ms, index) = due.unwrap_or((now_ms, 0));
+    let ended = future::poll_fn(|context| {
+        for (index, chunk) in held.iter_mut().enumerate() {
+            if let Poll::Ready(Some(ended)) = chunk.calls.poll_next_unpin(context) {
+                return Poll::Ready(Event::Called(index, Box::new(ended)));
+            }
+        }
+        Poll::Pending
+    });
+    match future::select(ended, pin!(worker.clock.sleep_ms(due_ms.saturating_sub(now_ms)))).await {
+        Either::Left((event, _)) => event,
+        Either::Right(_) => Event::Due(index),
+    }
+}

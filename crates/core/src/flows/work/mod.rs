@@ -1,0 +1,207 @@
+//! Work: a worker takes chunks at the desk, has an engine answer their lines, and brings the answers.
+//!
+//! ```text
+//! take ─► lines ─► engine, so many at once ─► answers ─► keep (checkpoint, lease) … ─► leave
+//!   └─ the next chunk, when this one runs out
+//! ```
+//! Killed anywhere, it has lost the answers since its last checkpoint: whoever takes the chunk next has those lines
+//! answered again, and no other.
+
+mod answer;
+mod held;
+mod line;
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::future::{self, Either};
+use tokio::sync::watch;
+
+use held::{Event, Held};
+
+use crate::fleet::{Pace, Timing};
+use crate::ports::{Ask, Clock, Desk, Engine};
+
+/// Chunks held at once: one that runs, and one to go on with.
+const HELD: usize = 2;
+
+/// A worker.
+#[derive(Clone)]
+pub struct Worker {
+    /// Where the work comes from.
+    pub desk: Arc<dyn Desk>,
+    /// What does it.
+    pub engine: Arc<dyn Engine>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What was decided of it.
+    pub rules: Rules,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// What was decided of a worker.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Its name, for operators.
+    pub name: String,
+    /// Calls at once at first: the engine's own limit, where it is known.
+    pub first: u32,
+    /// Calls at once at most.
+    pub most: u32,
+    /// Between two looks for work, and for an engine that is not ready, milliseconds.
+    pub idle_ms: u64,
+    /// Once told to end: how long calls that run may go on, milliseconds.
+    pub grace_ms: u64,
+    /// Of calls and checkpoints.
+    pub timing: Timing,
+}
+
+/// What a worker has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Done {
+    /// Lines that were answered and stored.
+    pub lines: u64,
+    /// Of these those without success.
+    pub failed: u64,
+    /// Chunks that it left with every line answered.
+    pub chunks: u64,
+    /// Engine deaths that it saw.
+    pub deaths: u64,
+}
+
+/// Works until it is told to stop; what it holds then is brought or given back.
+pub async fn work(worker: &Worker, mut stopped: watch::Receiver<bool>) -> Done {
+    let mut shift = Shift { worker, pace: Pace::new(worker.rules.first, worker.rules.most), done: Done::default() };
+    let mut held: Vec<Held> = Vec::new();
+    let mut models: Vec<String> = Vec::new();
+    while !*stopped.borrow() {
+        if models.is_empty() {
+            models = shift.ready(&mut stopped).await;
+            continue;
+        }
+        if held.len() < HELD && held.iter().all(Held::is_dry) {
+            held.extend(shift.take(&models).await);
+        }
+        if held.is_empty() {
+            shift.rest(worker.rules.idle_ms, &mut stopped).await;
+            continue;
+        }
+        if shift.turn(&mut held, &mut stopped).await == Turned::EngineDied {
+            models.clear();
+        }
+    }
+    shift.leave(held).await;
+    shift.done
+}
+
+/// What a turn ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turned {
+    GoesOn,
+    EngineDied,
+}
+
+/// A worker at work.
+struct Shift<'a> {
+    worker: &'a Worker,
+    pace: Pace,
+    done: Done,
+}
+
+impl Shift<'_> {
+    /// The engine's models, once it is ready; none if it is time to stop.
+    async fn ready(&self, stopped: &mut watch::Receiver<bool>) -> Vec<String> {
+        while !*stopped.borrow() {
+            match self.worker.engine.serving().await {
+                Ok(serving) if !serving.models.is_empty() => return serving.models,
+                Ok(_) => tracing::warn!("the engine serves no model"),
+                Err(error) => tracing::info!(%error, "waiting"),
+            }
+            self.rest(self.worker.rules.idle_ms, stopped).await;
+        }
+        Vec::new()
+    }
+
+    async fn rest(&self, duration_ms: u64, stopped: &mut watch::Receiver<bool>) {
+        let stop = pin!(stopped.wait_for(|stopped| *stopped));
+        future::select(pin!(self.worker.clock.sleep_ms(duration_ms)), stop).await;
+    }
+
+    async fn take(&self, models: &[String]) -> Option<Held> {
+        let ask = Ask { worker: self.worker.rules.name.clone(), models: models.to_vec() };
+        match self.worker.desk.take(&ask).await {
+            Ok(lease) => lease.map(|lease| Held::new(self.worker, lease)),
+            Err(error) => {
+                tracing::warn!(%error, "no work could be taken");
+                None
+            }
+        }
+    }
+
+    /// Begins what may begin, waits for what comes first, and does what it asks for.
+    async fn turn(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) -> Turned {
+        for chunk in held.iter_mut() {
+            chunk.fill(&mut self.pace).await;
+            if !chunk.is_dry() {
+                break;
+            }
+        }
+        let event = {
+            let next = pin!(held::next(self.worker, held));
+            let stop = pin!(stopped.wait_for(|stopped| *stopped));
+            match future::select(next, stop).await {
+                Either::Left((event, _)) => event,
+                Either::Right(_) => return Turned::GoesOn,
+            }
+        };
+        let is_doubtful = match event {
+            Event::Called(index, ended) => held[index].called(*ended, &mut self.pace),
+            Event::Due(index) => held.get_mut(index).is_some_and(Held::stalls),
+        };
+        let died = is_doubtful && self.worker.engine.serving().await.is_err();
+        if died {
+            tracing::error!("the engine died");
+            self.done.deaths += 1;
+            held.iter_mut().for_each(Held::engine_died);
+        }
+        self.settle(held).await;
+        if died { Turned::EngineDied } else { Turned::GoesOn }
+    }
+
+    /// Stores what is due, and leaves chunks that are finished or lost.
+    async fn settle(&mut self, held: &mut Vec<Held>) {
+        let mut left = Vec::with_capacity(held.len());
+        for mut chunk in held.drain(..) {
+            let finished = chunk.is_finished();
+            let gone = if finished { chunk.leave().await } else { chunk.keep().await };
+            self.count(&mut chunk);
+            self.done.chunks += u64::from(gone && finished);
+            if !gone {
+                left.push(chunk);
+            }
+        }
+        *held = left;
+    }
+
+    fn count(&mut self, chunk: &mut Held) {
+        let (lines, failed) = chunk.count();
+        self.done.lines += lines;
+        self.done.failed += failed;
+    }
+
+    /// Waits a while for calls that run, then brings what there is and gives the rest back. What cannot be given back is
+    /// taken by others when its lease is over.
+    async fn leave(&mut self, held: Vec<Held>) {
+        let until_ms = self.worker.clock.now_ms() + self.worker.rules.grace_ms;
+        for mut chunk in held {
+            chunk.last_calls(until_ms, &mut self.pace).await;
+            chunk.leave().await;
+            self.count(&mut chunk);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The rows of chunks: the work queue of own engines, and its ledger.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::fleet::{Chunk, ChunkId, Served};
+use crate::ids::SubmissionId;
+
+/// The rows of chunks. Reads see every write that was acknowledged before them, but for [`Chunks::open`], which may lag.
+#[async_trait]
+pub trait Chunks: Send + Sync {
+    /// Stores new chunks, each if there is none of its id. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: any of them may have been stored.
+    async fn create(&self, chunks: Vec<Chunk>) -> Result<(), StoreError>;
+
+    /// The row, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn get(&self, id: ChunkId) -> Result<Option<Chunk>, StoreError>;
+
+    /// Every chunk of a submission, by index.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn of(&self, submission: SubmissionId) -> Result<Vec<Chunk>, StoreError>;
+
+    /// Up to `limit` chunks of a model that are not final, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError>;
+
+    /// The models of which chunks are not final.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn models(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Replaces the row if its version is still `chunk.version`, writing that version plus one; says whether it did.
+    /// Durable when it returns. Of concurrent writes of one version exactly one holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it may have been written.
+    async fn replace(&self, chunk: &Chunk) -> Result<bool, StoreError>;
+
+    /// Deletes every chunk of a submission; none is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: any of them may be gone.
+    async fn delete(&self, submission: SubmissionId) -> Result<(), StoreError>;
+
+    /// What tenants were served of a model; nothing at first, with version 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
+    async fn served(&self, model: &str) -> Result<Served, StoreError>;
+
+    /// Replaces that if its version is still `served.version`, writing that version plus one; says whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it may have been written.
+    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError>;
+}

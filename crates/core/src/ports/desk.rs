@@ -1,0 +1,130 @@
+//! Where workers get their work, and bring what they have done.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::objects::ByteStream;
+use crate::endpoint::Endpoint;
+use crate::fleet::{ChunkId, Timing};
+use crate::ids::JobId;
+
+/// What a worker asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The worker's name, for operators: 1 to 128 bytes.
+    pub worker: String,
+    /// The models that its engine serves.
+    pub models: Vec<String>,
+}
+
+/// A chunk that a worker holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Which chunk.
+    pub chunk: ChunkId,
+    /// At which attempt: its right to write.
+    pub attempt: u32,
+    /// The model.
+    pub model: String,
+    /// Where each line goes.
+    pub endpoint: Endpoint,
+    /// Lines that have no answer yet.
+    pub lines: u32,
+    /// Of them those that run alone.
+    pub suspects: Vec<JobId>,
+    /// How long it is held without a renewal, milliseconds.
+    pub lease_ms: u64,
+    /// Between two checkpoints at most, milliseconds.
+    pub checkpoint_ms: u64,
+}
+
+/// Finished lines, as a worker brings them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which of this lease, from 0: a repeat has the same.
+    pub number: u32,
+    /// Result lines in OpenAI's shape, each with its line feed.
+    pub bytes: Bytes,
+    /// How many.
+    pub lines: u32,
+    /// Those that were not answered with success.
+    pub failed: u32,
+}
+
+/// How a worker leaves a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leaving {
+    /// Every line has its answer, or it was asked to stop.
+    Finished,
+    /// Others are to go on, after a pause in milliseconds.
+    GivenBack {
+        /// Milliseconds.
+        pause_ms: u64,
+        /// Lines that were running when the engine died.
+        suspects: Vec<JobId>,
+    },
+}
+
+/// What a worker is told of a chunk that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It goes on.
+    Held,
+    /// It still holds it, and is to leave it.
+    Stop,
+    /// It does not hold it any more: what it has is nobody's.
+    Lost,
+}
+
+/// The desk. A call that fails may have taken effect; every call may be repeated.
+#[async_trait]
+pub trait Desk: Send + Sync {
+    /// The next chunk of these models, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a chunk may be held then: its lease runs out.
+    async fn take(&self, ask: &Ask) -> Result<Option<Lease>, StoreError>;
+
+    /// The lines that have no answer yet, as they were sealed, each with its line feed, in the order in which they are to
+    /// run.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn lines(&self, lease: &Lease) -> Result<ByteStream, StoreError>;
+
+    /// Goes on holding it, and stores what is finished.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what is finished may be stored, so before anything else the same is to be asked again.
+    async fn keep(&self, lease: &Lease, finished: Option<Checkpoint>) -> Result<Standing, StoreError>;
+
+    /// Leaves it, with what is finished.
+    ///
+    /// # Errors
+    /// [`StoreError`]: as [`Desk::keep`].
+    async fn leave(
+        &self,
+        lease: &Lease,
+        finished: Option<Checkpoint>,
+        leaving: Leaving,
+    ) -> Result<Standing, StoreError>;
+}
+
+impl Lease {
+    /// A lease over a chunk with so many lines left.
+    pub(crate) fn of(chunk: &crate::fleet::Chunk, lines: u32, timing: &Timing) -> Self {
+        Self {
+            chunk: chunk.id,
+            attempt: chunk.attempt,
+            model: chunk.model.clone(),
+            endpoint: chunk.endpoint,
+            lines,
+            suspects: chunk.suspects.clone(),
+            lease_ms: timing.lease_ms,
+            checkpoint_ms: timing.checkpoint_ms,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A model server that answers one request at a time.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::endpoint::Endpoint;
+
+/// What an engine serves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Serving {
+    /// Its models, by the names that requests call them.
+    pub models: Vec<String>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Called {
+    /// The engine answered.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// The body, whole.
+        body: Bytes,
+        /// The engine's name of the request.
+        request_id: Option<String>,
+        /// How long to wait, if it said so, milliseconds.
+        retry_after_ms: Option<u64>,
+    },
+    /// No answer in time.
+    TimedOut,
+    /// The connection could not be made, or broke.
+    Broken(String),
+}
+
+/// The engine is not there, or not ready.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the engine is not ready: {0}")]
+pub struct NotReady(pub String);
+
+/// A model server.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// What it serves, once it is ready.
+    ///
+    /// # Errors
+    /// [`NotReady`].
+    async fn serving(&self) -> Result<Serving, NotReady>;
+
+    /// One call, given up after so many milliseconds.
+    async fn call(&self, endpoint: Endpoint, body: Bytes, timeout_ms: u64) -> Called;
+}
