@@ -38,6 +38,7 @@ prerequisites:
 format-check:
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	@$(CARGO) fmt --manifest-path examples/rust/Cargo.toml --check
 
 lint:
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
@@ -118,3 +119,4 @@ image:
 fmt:
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --manifest-path examples/rust/Cargo.toml

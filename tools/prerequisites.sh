@@ -21,9 +21,10 @@ at_least() {
   done
 }
 
-# version COMMAND ARGUMENT…: the first number like 1.2 or 1.2.3 in what the command prints; nothing if it cannot run
+# version COMMAND ARGUMENT…: the first number like 1, 1.2 or 1.2.3 in what the command prints; nothing if it cannot run.
+# Maven prints a colour before it, even to a pipe.
 version() {
-  { "$@" 2>/dev/null || true; } | grep --only-matching --extended-regexp '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1 || true
+  { "$@" 2>/dev/null || true; } | sed $'s/\033\\[[0-9;]*m//g' | grep --only-matching --extended-regexp '[0-9]+(\.[0-9]+){0,2}' | head -n 1 || true
 }
 
 # needs WANTED NAME HOW COMMAND ARGUMENT…
@@ -51,7 +52,9 @@ fi
 
 needs 20.0 Node "https://nodejs.org, or your system's package nodejs." node --version
 needs 9.0 npm "It comes with Node; on Debian and Ubuntu: apt-get install npm." npm --version
-needs 1.22 Go "https://go.dev/dl, or your system's package golang." go version
+needs 1.26 Go "https://go.dev/dl, or your system's package golang; OpenAI's SDK for Go asks for the newest." go version
+needs 17 JDK "Debian, Ubuntu: apt-get install openjdk-17-jdk-headless; macOS: brew install openjdk." javac -version
+needs 3.6 Maven "Debian, Ubuntu: apt-get install maven; macOS: brew install maven." mvn --version
 
 if ! command -v cc >/dev/null && ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
   lacks "a C compiler" "Debian, Ubuntu: apt-get install build-essential; macOS: xcode-select --install."

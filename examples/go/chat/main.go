@@ -25,4 +25,5 @@ func main() {
 	check.NoError(err)
 	fmt.Println(chat.Header().Get("x-offpeak-job"), chat.Choices[0].Message.Content)
 	check.Expect("chat", chat.Choices[0].Message.Content, "echo: "+question)
+	fmt.Println("ok")
 }

@@ -27,4 +27,5 @@ func main() {
 		check.Expect("dimensions", len(item.Embedding), 8)
 	}
 	check.Expect("vector of the same text", answer.Data[2].Embedding, answer.Data[0].Embedding)
+	fmt.Println("ok")
 }

@@ -33,7 +33,7 @@ func main() {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		check.NoError(err) // "unexpected end of JSON input": go-openai's words for any error that follows a comment
+		check.NoError(err)      // "unexpected end of JSON input": go-openai's words for any error that follows a comment
 		if chunk.Usage != nil { // the last chunk: it has no choices
 			totalTokens = chunk.Usage.TotalTokens
 		}
@@ -48,4 +48,5 @@ func main() {
 	check.Expect("finish_reason", finishReason, openai.FinishReasonStop)
 	check.Expect("story", story, "echo: "+question)
 	check.Expect("usage arrived", totalTokens > 0, true)
+	fmt.Println("ok")
 }
