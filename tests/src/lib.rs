@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Load, Http ──► Gateway (a process, its Home on disk) ──► Upstream (the simulator) | Recorder (keeps every byte)
+//! Program (an SDK's user) ──► Gateway
 //! BatchClient (processes) ──► Meddler (fails on demand) ──► Gateway | Upstream
 //! ```
 //!
@@ -23,6 +24,7 @@ mod http;
 mod load;
 mod meddler;
 mod process;
+mod program;
 mod question;
 mod recorder;
 mod recorder_batch;
@@ -37,6 +39,7 @@ pub use http::{Answer, Call, Http};
 pub use load::{Load, Outcome};
 pub use meddler::{Meddler, Meddling};
 pub use process::{Output, Process, run};
+pub use program::Program;
 pub use question::{chat, echoed, embeddings, hello};
 pub use recorder::{Recorded, Recorder};
 pub use until::{PATIENCE, until, until_ok};

@@ -1,12 +1,9 @@
 //! Real clients, as their users would write them: everything under `examples/`.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use offpeak_tests::{Gateway, Upstream, run, workspace};
-use tokio::sync::OnceCell;
+use offpeak_tests::{Gateway, Program, Upstream};
 
 /// Which models there are: `errors` asks for one that is not among them.
 const ROUTES: &str =
@@ -18,17 +15,6 @@ const LOCAL_RECEIVERS: &str = "[webhooks]\nallow_private = true\n";
 /// Holds a second, while a batch takes three: every call is told several times that its answer is not ready.
 const IMPATIENT: &str = "[waiting]\nhold = \"1s\"\nretry_after = \"1s\"\n";
 
-/// Installs the clients, once. What is missing on this machine is a failure, never a skip.
-async fn installed() {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED
-        .get_or_init(|| async {
-            let made = run(Command::new(workspace().join("tools/clients.sh"))).await;
-            assert_eq!(made.code, Some(0), "{}{}", made.out, made.err);
-        })
-        .await;
-}
-
 /// A gateway for clients with a key.
 struct Shop {
     upstream: Upstream,
@@ -38,7 +24,6 @@ struct Shop {
 
 impl Shop {
     async fn open(delay: Duration, config: &str) -> Self {
-        installed().await;
         let upstream = Upstream::slow(delay).await;
         let setup = Gateway::before(&upstream).auth("keys").config(ROUTES).config(config);
         let gateway = setup.start().await;
@@ -47,20 +32,13 @@ impl Shop {
     }
 
     /// Runs each example, all at once; each must say that all is well.
-    async fn serves(&self, examples: impl IntoIterator<Item = Example>) {
+    async fn serves(&self, examples: impl IntoIterator<Item = Program>) {
         join_all(examples.into_iter().map(|example| self.serve(example))).await;
         self.gateway.passes_audit().await;
     }
 
-    async fn serve(&self, example: Example) {
-        let mut command = example.command();
-        command.env("OPENAI_BASE_URL", self.gateway.base_url()).env("OPENAI_API_KEY", &self.key);
-        command.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
-        for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(proxy);
-        }
-        let ended = run(command).await;
-        assert_eq!(ended.code, Some(0), "{example:?}\n{}\n{}", ended.out, ended.err);
+    async fn serve(&self, example: Program) {
+        example.is_served(&self.gateway.base_url(), &self.key).await;
     }
 
     /// How often a caller was told that its answer is not ready.
@@ -69,34 +47,21 @@ impl Shop {
     }
 }
 
-/// A program, from the workspace's root, and what it runs.
-#[derive(Debug)]
-struct Example(String, Option<String>);
-
-impl Example {
-    fn command(&self) -> Command {
-        let at = |path: &str| if path.contains('/') { workspace().join(path) } else { PathBuf::from(path) };
-        let mut command = Command::new(at(&self.0));
-        command.current_dir(workspace()).args(self.1.as_deref().map(at));
-        command
-    }
+fn python(environment: &str, names: &[&str]) -> Vec<Program> {
+    let interpreter = format!(".tools/{environment}/bin/python");
+    names.iter().map(|name| Program::at(format!("examples/python/{name}.py")).by(&interpreter)).collect()
 }
 
-fn python(environment: &str, names: &[&str]) -> Vec<Example> {
-    let program = format!(".tools/{environment}/bin/python");
-    names.iter().map(|name| Example(program.clone(), Some(format!("examples/python/{name}.py")))).collect()
+fn node(names: &[&str]) -> Vec<Program> {
+    names.iter().map(|name| Program::at(format!("examples/node/{name}.mjs"))).collect()
 }
 
-fn node(names: &[&str]) -> Vec<Example> {
-    names.iter().map(|name| Example("node".to_owned(), Some(format!("examples/node/{name}.mjs")))).collect()
+fn go(names: &[&str]) -> Vec<Program> {
+    names.iter().map(|name| Program::at(format!(".tools/bin/go-{name}"))).collect()
 }
 
-fn go(names: &[&str]) -> Vec<Example> {
-    names.iter().map(|name| Example(format!(".tools/bin/go-{name}"), None)).collect()
-}
-
-fn curl(names: &[&str]) -> Vec<Example> {
-    names.iter().map(|name| Example(format!("examples/curl/{name}.sh"), None)).collect()
+fn curl(names: &[&str]) -> Vec<Program> {
+    names.iter().map(|name| Program::at(format!("examples/curl/{name}.sh"))).collect()
 }
 
 const PYTHON: [&str; 12] = [
@@ -135,6 +100,15 @@ async fn webhooks_are_managed_and_verified_by_the_sdks() {
     let shop = Shop::open(Duration::from_millis(100), LOCAL_RECEIVERS).await;
     shop.serves(python("py3x", &["webhooks"])).await;
     shop.serves(node(&["webhooks"])).await;
+    for example in Program::compiled("webhooks") {
+        shop.serves([example]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn go_java_and_rust_with_files_uploads_batches_and_background_responses() {
+    let names = ["batch", "uploads", "background"];
+    Shop::open(Duration::from_millis(100), "").await.serves(names.into_iter().flat_map(Program::compiled)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,8 +125,7 @@ async fn curl_by_itself() {
 async fn a_typescript_loop_until_the_answer_is_no_longer_422() {
     let config = "[waiting]\nhold = \"0s\"\nnot_ready_status = 422\nretry_after = \"1s\"\n";
     let shop = Shop::open(Duration::from_secs(2), config).await;
-    let tsx = "examples/typescript/node_modules/.bin/tsx".to_owned();
-    shop.serves([Example(tsx, Some("examples/typescript/poll.ts".to_owned()))]).await;
+    shop.serves([Program::at("examples/typescript/poll.ts")]).await;
     assert!(shop.not_ready().await >= 2);
     assert_eq!(shop.upstream.counts().lines_run, 1);
 }

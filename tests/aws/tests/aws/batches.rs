@@ -3,14 +3,14 @@
 use futures_util::future::join_all;
 use hyper::Method;
 use offpeak_tests::batches::{comes_to, conserved, content, create, input, line, show, store};
-use offpeak_tests::{Answer, Http, until_ok};
+use offpeak_tests::{Answer, Http, Program, until_ok};
 use offpeak_tests_aws::{Fact, Function, LONG, World};
 use serde_json::{Value, json};
 
 use super::files::{send_part, upload_of};
-use super::sdk::serve;
 
 /// The programs of the local gateway's tests, and what only a stack shows. Each has a tenant of its own.
+/// Beside them run those that are compiled.
 const PROGRAMS: [&str; 4] =
     ["examples/python/batch.py", "examples/python/uploads.py", "examples/node/batch.mjs", "tests/aws/clients/files.py"];
 
@@ -21,7 +21,7 @@ pub(crate) static APART: Fact = Fact::new(|| Box::pin(tenants_apart()));
 pub(crate) static POLLED: Fact = Fact::new(|| Box::pin(polled()));
 
 #[test]
-fn the_openai_sdk_stores_files_and_runs_batches() {
+fn the_openai_sdks_store_files_and_run_batches() {
     SERVED.holds();
 }
 
@@ -43,11 +43,13 @@ fn the_pollers_ticks_alone_bring_a_batch_home() {
 async fn served() {
     let world = World::get().await;
     let _turn = world.busy().await;
-    let serve = |number: usize, program: &'static str| async move {
+    let serve = |(number, program): (usize, Program)| async move {
         let key = world.key_of(&format!("batches-{number}")).await;
-        serve(world, &key, &[program]).await;
+        program.is_served(&world.stack.base_url(), &key).await;
     };
-    join_all(PROGRAMS.into_iter().enumerate().map(|(number, program)| serve(number, program))).await;
+    let programs =
+        PROGRAMS.into_iter().map(Program::at).chain(["batch", "uploads"].into_iter().flat_map(Program::compiled));
+    join_all(programs.enumerate().map(serve)).await;
 }
 
 /// Has an input stored and its batch created.

@@ -1,14 +1,10 @@
-//! The OpenAI SDK, as it is, at the deployed API.
-
-use std::path::Path;
-
-use std::process::Command;
+//! The OpenAI SDKs, as they are, at the deployed API.
 
 use futures_util::future::join_all;
-use offpeak_tests::{run, workspace};
-use offpeak_tests_aws::{Fact, Stack, World};
+use offpeak_tests::Program;
+use offpeak_tests_aws::{Fact, World};
 
-/// Programs of `examples/python` that need nothing but an address and a key, and some of this package's own.
+/// Examples that need nothing but an address and a key, and some of this package's own.
 const PROGRAMS: [&str; 11] = [
     "examples/python/chat.py",
     "examples/python/completions.py",
@@ -26,38 +22,19 @@ const PROGRAMS: [&str; 11] = [
 pub(crate) static SERVED: Fact = Fact::new(|| Box::pin(served()));
 
 #[test]
-fn the_openai_sdk_is_served() {
+fn the_openai_sdks_are_served() {
     SERVED.holds();
 }
 
 async fn served() {
     let world = World::get().await;
     let _turn = world.busy().await;
-    serve(world, &world.key_of("sdk").await, &PROGRAMS).await;
-}
-
-/// Runs programs at the stack as it was deployed first, all at once; each must say that all is well.
-pub(super) async fn serve(world: &World, key: &str, programs: &[&str]) {
-    serve_at(&world.stack, key, programs).await;
-}
-
-/// The same at another deployment of it.
-pub(super) async fn serve_at(stack: &Stack, key: &str, programs: &[&str]) {
-    let installed = run(Command::new(workspace().join("tools/clients.sh"))).await;
-    assert_eq!(installed.code, Some(0), "{}{}", installed.out, installed.err);
-    let runs = programs.iter().map(|program| {
-        let is_node = Path::new(program).extension().is_some_and(|extension| extension == "mjs");
-        let mut command =
-            Command::new(if is_node { "node".into() } else { workspace().join(".tools/py3x/bin/python") });
-        command.arg(workspace().join(program));
-        command.env("OPENAI_BASE_URL", stack.base_url()).env("OPENAI_API_KEY", key);
-        command.env("OFFPEAK_WRONG_KEY", "1").env("OFFPEAK_UNKNOWN_MODEL", "1");
-        for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(proxy);
-        }
-        async move { (program, run(command).await) }
-    });
-    for (program, ended) in join_all(runs).await {
-        assert_eq!(ended.code, Some(0), "{program}\n{}\n{}", ended.out, ended.err);
-    }
+    let key = world.key_of("sdk").await;
+    let programs = PROGRAMS.into_iter().map(Program::at).chain(Program::compiled("background"));
+    let url = world.stack.base_url();
+    let serve = |program: Program| {
+        let (url, key) = (&url, &key);
+        async move { program.is_served(url, key).await }
+    };
+    join_all(programs.map(serve)).await;
 }

@@ -1,14 +1,14 @@
 //! Who is told of what ends: receivers by signed webhooks, the operator's bus by events.
 
+use futures_util::future::join_all;
 use hyper::StatusCode;
 use offpeak_tests::batches::{PATIENCE, create, input, store};
-use offpeak_tests::{Http, Recorded, Recorder, chat, until, until_ok};
+use offpeak_tests::{Http, Program, Recorded, Recorder, chat, until, until_ok};
 use offpeak_tests_aws::{Fact, Function, LONG, Stack, World};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::passthrough::PASSED_THROUGH;
-use super::sdk::serve_at;
 
 /// The deployment in which callers and the bus are told. The key that sealed before seals what it is told with, too.
 pub(crate) const TELLING: [(&str, &str); 5] = [
@@ -42,11 +42,20 @@ async fn told() {
     is_given_up_and_sent_again(world, &stack, &http).await;
     drop(quiet);
     let _turn = world.busy().await;
-    let key = world.key_of("sdk-told").await;
     tokio::select! {
-        () = serve_at(&stack, &key, &["examples/python/webhooks.py"]) => {}
+        () = told_by_sdks(world, &stack) => {}
         () = ticking(world, &stack) => unreachable!("it ticks for ever"),
     }
+}
+
+/// Programs that register themselves, each with a tenant of its own.
+async fn told_by_sdks(world: &World, stack: &Stack) {
+    let serve = |(number, program): (usize, Program)| async move {
+        let key = world.key_of(&format!("sdk-told-{number}")).await;
+        program.is_served(&stack.base_url(), &key).await;
+    };
+    let scripts = ["examples/python/webhooks.py", "examples/node/webhooks.mjs"].into_iter().map(Program::at);
+    join_all(scripts.chain(Program::compiled("webhooks")).enumerate().map(serve)).await;
 }
 
 async fn every_end_is_told(world: &World, stack: &Stack, http: &Http) {
