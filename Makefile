@@ -99,10 +99,10 @@ bench-aws: emulator
 	  -p offpeak-notifier -p offpeak-operator
 	$(CARGO) run $(LOCKED) --release -p offpeak-bench --bin offpeak-bench-aws -- $(BENCH)
 
-# Deploys into the emulator, counts the calls of some hundred jobs, and prices them.
+# Deploys into the emulator, counts the calls of some hundred jobs, lines and webhooks, and prices them.
 bill: emulator
 	@tests/aws/build.sh host
-	$(CARGO) test $(LOCKED) -p offpeak-tests-aws --test aws -- --nocapture bill:: bill_batches::
+	$(CARGO) test $(LOCKED) -p offpeak-tests-aws --test aws -- --nocapture bill:: bill_batches:: bill_notices::
 
 test-long: fuzz
 	@$(MAKE) --no-print-directory crash SEEDS=20000

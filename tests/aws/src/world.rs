@@ -66,15 +66,11 @@ impl World {
         // Long enough that a first look comes before the answer.
         let upstream =
             Upstream::start(Options { batch_delay_ms: 1_000, max_file_bytes: 16 << 20, ..Options::default() }).await;
-        let nightly = format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour());
-        put(&aws, "config", "String", &format!("{CONFIG}{nightly}")).await;
-        put(&aws, "keys/OPENAI_API_KEY", "SecureString", "sk-own").await;
+        configure(&aws, NAME).await;
         let from_ms = now_ms();
         sam.deploy(NAME, &Self::parameters(upstream.url(), &[])).await;
         let stack = Stack::look(&aws, NAME).await;
-        for schedule in SCHEDULES {
-            assert!(stack.set_ticking(&aws, schedule, false).await, "{schedule} does not tick");
-        }
+        rest(&aws, &stack, &SCHEDULES).await;
         let grants = grants(&aws, &stack).await;
         let deployment = Deployment { changed: "nothing".to_owned(), from_ms, to_ms: u64::MAX, grants };
         let deployments = Mutex::new(vec![deployment]);
@@ -116,6 +112,16 @@ impl World {
             last.to_ms = now_ms();
         }
         deployments.push(deployment);
+        stack
+    }
+
+    /// Deploys another stack beside it, with these parameters changed. Its schedules rest, `more_schedules` among them.
+    pub async fn beside(&self, name: &str, more: &[(&str, &str)], more_schedules: &[&str]) -> Stack {
+        configure(&self.aws, name).await;
+        self.sam.deploy(name, &Self::parameters(self.upstream.url(), more)).await;
+        let stack = Stack::look(&self.aws, name).await;
+        rest(&self.aws, &stack, &SCHEDULES).await;
+        rest(&self.aws, &stack, more_schedules).await;
         stack
     }
 
@@ -174,9 +180,23 @@ fn far_hour() -> u64 {
     *HOUR.get_or_init(|| (now_ms() / 3_600_000 + 12) % 24)
 }
 
-/// Stores a parameter of the stack.
-async fn put(aws: &Aws, name: &str, kind: &str, value: &str) {
-    let input = json!({"Name": format!("/offpeak/{NAME}/{name}"), "Type": kind, "Value": value, "Overwrite": true});
+/// Stores what a stack of that name reads.
+async fn configure(aws: &Aws, stack: &str) {
+    let nightly = format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour());
+    put(aws, stack, ("config", "String"), &format!("{CONFIG}{nightly}")).await;
+    put(aws, stack, ("keys/OPENAI_API_KEY", "SecureString"), "sk-own").await;
+}
+
+/// Has schedules rest.
+async fn rest(aws: &Aws, stack: &Stack, schedules: &[&str]) {
+    for schedule in schedules {
+        assert!(stack.set_ticking(aws, schedule, false).await, "{schedule} does not tick");
+    }
+}
+
+/// Stores a parameter of a stack.
+async fn put(aws: &Aws, stack: &str, (name, kind): (&str, &str), value: &str) {
+    let input = json!({"Name": format!("/offpeak/{stack}/{name}"), "Type": kind, "Value": value, "Overwrite": true});
     aws.json("AmazonSSM.PutParameter", &input).await;
 }
 

@@ -7,6 +7,7 @@ mod aws {
     mod bill;
     mod bill_batches;
     mod bill_batches_run;
+    mod bill_notices;
     mod bill_run;
     mod bodies;
     mod door;

@@ -1,20 +1,20 @@
 //! What a million jobs cost, and what a month without one does.
 
-use offpeak_tests_aws::{Calls, Fact, Function, Line, Meter, Money, Statement, Usage, World, item_bytes, price};
+use offpeak_tests_aws::{Calls, Fact, Function, Line, Meter, Money, Stack, Statement, Usage, World, item_bytes, price};
 
 use super::bill_run::{FEW, JOBS, Run, run};
 
-const MILLION: u128 = 1_000_000;
+pub(super) const MILLION: u128 = 1_000_000;
 /// Days of a month.
 const MONTH: u128 = 30;
 /// Jobs over which what a departure costs by itself is shared out; a batch holds 50,000.
 const DEPARTURE: u128 = 1_000;
 
 /// For how long AWS would bill an environment; the emulator cannot tell. All are assumed, for these reasons.
-struct Billed {
-    what: &'static str,
-    function: Function,
-    us: u128,
+pub(super) struct Billed {
+    pub(super) what: &'static str,
+    pub(super) function: Function,
+    pub(super) us: u128,
 }
 
 const ACCEPT: Billed =
@@ -49,7 +49,7 @@ async fn bill() {
         picked_up(world, "calls repeated too early for the first time", &run.early_retries[0], &[]).await,
         picked_up(world, "calls repeated too early again", &run.early_retries[1], &[]).await,
         others(world, &run).await,
-        month(world, &run).await,
+        month(world, &world.stack, &run.idle, "A month in which nobody calls").await,
     ];
     for statement in &bills {
         println!("{statement}");
@@ -103,8 +103,8 @@ fn million(usage: &Usage) -> Usage {
 }
 
 /// A function's memory for so long, a million times.
-async fn compute(world: &World, billed: &Billed) -> Line {
-    let memory_mb = u128::from(world.stack.memory_mb(&world.aws, billed.function).await);
+pub(super) async fn compute(world: &World, stack: &Stack, billed: &Billed) -> Line {
+    let memory_mb = u128::from(stack.memory_mb(&world.aws, billed.function).await);
     let money = price(Meter::LambdaMbMillisecond, memory_mb * billed.us * MILLION / 1_000);
     Line::alike(format!("{:?}: {memory_mb} MB for {}", billed.function, billed.what), money)
 }
@@ -115,7 +115,7 @@ async fn door(world: &World, calls: &Calls, billed: &Billed, but: &[Meter]) -> V
     let mut lines = vec![
         Line { what: "HTTP API: a request".to_owned(), http_api, function_url: Money::default() },
         Line::alike("FrontDoor: an invocation", price(Meter::LambdaRequest, MILLION)),
-        compute(world, billed).await,
+        compute(world, &world.stack, billed).await,
     ];
     // A key is looked up every two seconds by each environment that is asked, and not by each call.
     let calls = calls.without(world.stack.physical("KeysTable"));
@@ -130,7 +130,7 @@ async fn picked_up(world: &World, what: &str, calls: &Calls, but: &[Meter]) -> S
 }
 
 /// A line for each kind of thing that a million jobs or calls used.
-fn services(function: Function, used: &Usage) -> Vec<Line> {
+pub(super) fn services(function: Function, used: &Usage) -> Vec<Line> {
     let kinds = [
         (Meter::QueueRequest, "SQS requests", 1),
         (Meter::WriteUnit, "DynamoDB write units", 1),
@@ -167,7 +167,7 @@ async fn jobs(world: &World, run: &Run) -> Statement {
         let each = many.less(&few);
         departures = departures + few.less(&each.clone().times(u128::from(FEW), more)).price();
         lines.extend(services(function, &each.times(MILLION, more)));
-        lines.push(compute(world, &billed).await);
+        lines.push(compute(world, &world.stack, &billed).await);
     }
     let what = format!("departures of {DEPARTURE} jobs, by themselves");
     lines.push(Line::alike(what, departures.times(MILLION, DEPARTURE)));
@@ -179,29 +179,30 @@ async fn others(world: &World, run: &Run) -> Statement {
     let bytes = u128::from(run.answer_bytes) / u128::from(JOBS);
     let lines = vec![
         Line::alike("a mark that an answer was handed out", price(Meter::WriteUnit, MILLION)),
-        compute(world, &second).await,
+        compute(world, &world.stack, &second).await,
         Line::alike("a key looked up, at most every 2 s by each environment", price(Meter::HalfReadUnit, 2 * MILLION)),
         Line::alike(format!("egress of answers of {bytes} bytes"), price(Meter::EgressByte, bytes * MILLION)),
     ];
     Statement { title: "A million of each, where they occur".to_owned(), lines }
 }
 
-async fn month(world: &World, run: &Run) -> Statement {
+/// A month of ticks, each of which uses what those of `idle` did, and of alarms.
+pub(super) async fn month(world: &World, stack: &Stack, idle: &Calls, title: &str) -> Statement {
     let mut lines = Vec::new();
-    for (name, function, a_day) in world.stack.schedules(&world.aws).await {
+    for (name, function, a_day) in stack.schedules(&world.aws).await {
         let runs = MONTH * u128::from(a_day);
-        let memory_mb = u128::from(world.stack.memory_mb(&world.aws, function).await);
-        let idle = Usage::of_function(&run.idle, function);
+        let memory_mb = u128::from(stack.memory_mb(&world.aws, function).await);
+        let used = Usage::of_function(idle, function);
         let money = [
             price(Meter::ScheduleRun, runs),
             price(Meter::LambdaRequest, runs),
             price(Meter::LambdaMbMillisecond, runs * memory_mb * TICK_US / 1_000),
-            idle.times(runs, u128::from(run.idle.invocations_of(function))).price(),
+            used.times(runs, u128::from(idle.invocations_of(function))).price(),
         ];
         let what = format!("{name}: {runs} ticks of 64 ms at {memory_mb} MB, and their calls");
         lines.push(Line::alike(what, money.into_iter().sum()));
     }
-    let alarms = world.stack.alarms(&world.aws).await;
+    let alarms = stack.alarms(&world.aws).await;
     lines.push(Line::alike(format!("{alarms} alarms"), price(Meter::AlarmMonth, u128::from(alarms))));
-    Statement { title: "A month in which nobody calls".to_owned(), lines }
+    Statement { title: title.to_owned(), lines }
 }
