@@ -12,4 +12,5 @@ pub mod fakes;
 pub mod provider;
 pub mod samples;
 mod samples_batches;
+mod samples_chunks;
 mod samples_notices;

@@ -425,3 +425,23 @@ mod notice_sweep {
 
     offpeak_testkit::notice_sweep_conformance!(fake);
 }
+
+mod chunks {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Chunks>, ()) {
+        (Arc::new(fakes::Chunks::default()), ())
+    }
+
+    offpeak_testkit::chunks_conformance!(fake);
+}
+
+mod served {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Chunks>, ()) {
+        (Arc::new(fakes::Chunks::default()), ())
+    }
+
+    offpeak_testkit::served_conformance!(fake);
+}

@@ -4,6 +4,7 @@
 
 mod batches;
 mod carrier;
+mod chunks;
 mod classes;
 mod clock;
 mod credentials;
@@ -30,6 +31,7 @@ use offpeak_core::ports::{Backend, Ports, Settings};
 
 pub use batches::Batches;
 pub use carrier::{Carrier, Sent};
+pub use chunks::Chunks;
 pub use classes::Classes;
 pub use clock::TokioClock;
 pub use credentials::Credentials;
@@ -60,6 +62,8 @@ pub struct Fakes {
     pub uploads: Uploads,
     /// The rows of callers' batches.
     pub batches: Batches,
+    /// The rows of chunks.
+    pub chunks: Chunks,
     /// The rows of classes.
     pub classes: Classes,
     /// The intake queues.
@@ -95,6 +99,7 @@ impl Fakes {
             files: Files::default(),
             uploads: Uploads::default(),
             batches: Batches::default(),
+            chunks: Chunks::default(),
             classes: Classes::default(),
             intake: Intake::new(Arc::new(clock.clone())),
             objects: Objects::new(Arc::new(clock.clone())),
