@@ -15,6 +15,7 @@
 
 mod batches;
 mod checkpoint;
+mod chunks;
 mod classes;
 mod clock;
 mod credentials;
@@ -42,6 +43,7 @@ mod usage;
 mod writer;
 
 pub use batches::Batches;
+pub use chunks::Chunks;
 pub use classes::Classes;
 pub use clock::SystemClock;
 pub use credentials::Credentials;

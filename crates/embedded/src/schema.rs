@@ -10,6 +10,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_first.sql"),
     include_str!("schema/0002_files_and_batches.sql"),
     include_str!("schema/0003_notices.sql"),
+    include_str!("schema/0004_chunks.sql"),
 ];
 
 /// How long one process waits for another's transaction, for example `offpeak keys create` for the server's.

@@ -21,8 +21,8 @@ use crate::readers::Readers;
 use crate::snapshot::Snapshot;
 use crate::writer::Writer;
 use crate::{
-    Batches, Classes, Files, Folders, Jobs, Keys, Mailbox, Notices, Objects, Receivers, Submissions, Uploads, Usage,
-    schema,
+    Batches, Chunks, Classes, Files, Folders, Jobs, Keys, Mailbox, Notices, Objects, Receivers, Submissions, Uploads,
+    Usage, schema,
 };
 
 /// How a data directory is opened.
@@ -76,6 +76,7 @@ pub struct Store {
     batches: Arc<Batches>,
     receivers: Arc<Receivers>,
     notices: Arc<Notices>,
+    chunks: Arc<Chunks>,
     classes: Arc<Classes>,
     intake: Arc<Intake>,
     objects: Arc<Objects>,
@@ -157,6 +158,7 @@ impl Store {
             batches: Arc::new(Batches::new(w(), r())),
             receivers: Arc::new(Receivers::new(w(), r())),
             notices: Arc::new(Notices::new(w(), r())),
+            chunks: Arc::new(Chunks::new(w(), r())),
             classes: Arc::new(Classes::new(w(), r())),
             intake: Arc::new(Intake::new(w(), r(), Arc::clone(&objects), queues, serving)),
             usage: Arc::new(Usage::new(w(), r())),
@@ -201,6 +203,11 @@ impl Store {
     /// The outbox.
     pub fn notices(&self) -> Arc<Notices> {
         Arc::clone(&self.notices)
+    }
+
+    /// The rows of chunks, and what tenants were served.
+    pub fn chunks(&self) -> Arc<Chunks> {
+        Arc::clone(&self.chunks)
     }
 
     /// The rows of classes.

@@ -103,6 +103,11 @@ async fn notice_sweep() -> (Arc<dyn ports::Notices>, Arc<dyn ports::NoticeSweep>
     (guard.0.notices(), guard.0.notices(), guard)
 }
 
+async fn chunks() -> (Arc<dyn ports::Chunks>, Guard) {
+    let guard = fresh();
+    (guard.0.chunks(), guard)
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, Guard) {
     let guard = fresh();
     (guard.0.classes(), guard)
@@ -205,6 +210,14 @@ mod of_notices {
 
 mod of_notice_sweep {
     offpeak_testkit::notice_sweep_conformance!(super::notice_sweep);
+}
+
+mod of_chunks {
+    offpeak_testkit::chunks_conformance!(super::chunks);
+}
+
+mod of_served {
+    offpeak_testkit::served_conformance!(super::chunks);
 }
 
 mod of_classes {
