@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! SQS        a queue per class: messages, bodies up to 448 KiB inside
-//! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, receivers, notices, classes, keys, usage, credentials
+//! DynamoDB   a table per noun: jobs, submissions, files, uploads, batches, receivers, notices, classes, keys, usage, credentials;
+//!            and of chunks, where own engines are
 //! S3         sealed submissions, manifests, results, large bodies, shared answers, files; inbox, outbox, schedules
 //! SSM        the configuration and the providers' keys, read once at start
 //! KMS        the key that seals callers' credentials
@@ -13,6 +14,7 @@
 mod backoff;
 mod batches;
 pub mod calls;
+mod chunks;
 mod classes;
 mod clients;
 mod clock;
@@ -40,6 +42,7 @@ mod uploads;
 mod usage;
 
 pub use batches::Batches;
+pub use chunks::Chunks;
 pub use classes::Classes;
 pub use clients::{Clients, Connection};
 pub use clock::SystemClock;

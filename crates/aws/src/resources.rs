@@ -80,6 +80,7 @@ const JOB_INDEX: Variable = Variable("OFFPEAK_JOB_INDEX", "the parameter JobInde
 const S3_PATH_STYLE: Variable = Variable("OFFPEAK_S3_PATH_STYLE", "the parameter S3PathStyle");
 const EVENT_BUS: &str = "OFFPEAK_EVENT_BUS";
 const SEALING_KEY: &str = "OFFPEAK_SEALING_KEY";
+const CHUNKS_TABLE: &str = "OFFPEAK_CHUNKS_TABLE";
 
 /// A variable's name and what the template sets it from.
 struct Variable(&'static str, &'static str);
@@ -119,6 +120,16 @@ impl Resources {
 }
 
 impl Tables {
+    /// The table of chunks as the environment of this process names it; `None` where the stack was made without own
+    /// engines.
+    pub fn chunks() -> Option<String> {
+        Self::read_chunks(environment::variable)
+    }
+
+    fn read_chunks(look_up: impl Fn(&str) -> Option<String>) -> Option<String> {
+        look_up(CHUNKS_TABLE).filter(|table| !table.is_empty())
+    }
+
     fn read(
         must: &impl Fn(&'static str, &'static str) -> Result<String, ResourceError>,
     ) -> Result<Self, ResourceError> {
@@ -230,6 +241,16 @@ mod tests {
         assert_eq!(read.queues.len(), 2);
         assert_eq!(with("OFFPEAK_SEALING_KEY", "arn:k").unwrap().sealing_key.as_deref(), Some("arn:k"));
         assert!(!with("OFFPEAK_JOB_INDEX", "").unwrap().job_index);
+    }
+
+    #[test]
+    fn a_stack_may_have_no_chunks() {
+        let with = |set: Option<&str>| {
+            let set = set.map(str::to_owned);
+            Tables::read_chunks(|name| set.clone().filter(|_| name == "OFFPEAK_CHUNKS_TABLE"))
+        };
+        assert_eq!([with(None), with(Some(""))], [None, None]);
+        assert_eq!(with(Some("chunks-1")).as_deref(), Some("chunks-1"));
     }
 
     #[test]

@@ -4,12 +4,12 @@ mod expiry;
 
 use std::sync::Arc;
 
-use offpeak_aws::{Options, Store};
+use offpeak_aws::{Chunks, Options, Store};
 use offpeak_core::batch::Batch;
 use offpeak_core::ports::{self, Batches as _};
 use offpeak_testkit::samples::{CREATED_MS, Namespace};
 
-use super::world::World;
+use super::world::{World, chunks_table, clients};
 
 /// 100 years: the samples are of the past, and must not have gone.
 const RETENTION_MS: u64 = 100 * 365 * 86_400_000;
@@ -69,6 +69,12 @@ async fn batch_walk() -> (Arc<dyn ports::Batches>, Arc<dyn ports::BatchWalk>, ()
     (store.batches(), store.batches(), ())
 }
 
+async fn chunks() -> (Arc<dyn ports::Chunks>, ()) {
+    let clients = clients(Vec::new()).await;
+    let table = chunks_table(&clients).await;
+    (Arc::new(Chunks::new(clients.dynamodb, table)), ())
+}
+
 async fn classes() -> (Arc<dyn ports::Classes>, ()) {
     (store(RETENTION_MS).await.0.classes(), ())
 }
@@ -123,6 +129,14 @@ mod of_notices {
 
 mod of_batch_walk {
     offpeak_testkit::batch_walk_conformance!(super::batch_walk);
+}
+
+mod of_chunks {
+    offpeak_testkit::chunks_conformance!(super::chunks);
+}
+
+mod of_served {
+    offpeak_testkit::served_conformance!(super::chunks);
 }
 
 mod of_classes {

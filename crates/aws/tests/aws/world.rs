@@ -125,6 +125,15 @@ async fn make_tables(clients: &Clients, tables: &Tables) {
     table(clients, &tables.credentials, &[("name", S)], &[]).await;
 }
 
+/// A new table of chunks, which no other port needs.
+pub(crate) async fn chunks_table(clients: &Clients) -> String {
+    use ScalarAttributeType::{B, N, S};
+    let name = Namespace::fresh().name("chunks");
+    let open = ("open", [("model", S), ("turn", B)], ProjectionType::All);
+    table(clients, &name, &[("submission", S), ("index", N)], &[open]).await;
+    name
+}
+
 type Keys<'a> = &'a [(&'static str, ScalarAttributeType)];
 type Index = (&'static str, [(&'static str, ScalarAttributeType); 2], ProjectionType);
 
