@@ -15,6 +15,7 @@ mod all {
     mod direction;
     mod faults;
     mod files;
+    mod fleet;
     mod kill;
     mod lifecycle;
     mod modes;

@@ -79,7 +79,7 @@ fn from_elsewhere(headers: &HeaderMap) -> bool {
 }
 
 /// The key in `Authorization: Bearer KEY`.
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(ApiError::wrong_key)?;
     let (scheme, key) = value.split_once(' ').ok_or_else(ApiError::wrong_key)?;
     let key = key.trim();

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use offpeak_core::batch::InputRule;
-use offpeak_core::ports::{Deliver, JobIndex, JobWalk, Keys, Ports, Share};
+use offpeak_core::ports::{Deliver, Desk, JobIndex, JobWalk, Keys, Ports, Share};
 use offpeak_core::route::Routes;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use crate::caller::Auth;
@@ -91,6 +92,23 @@ pub struct Abilities {
     pub share: Option<Arc<dyn Share>>,
     /// Telling tenants' receivers.
     pub deliver: Option<Arc<dyn Deliver>>,
+    /// Giving work to own model servers.
+    pub work: Option<Work>,
+}
+
+/// The work of own model servers.
+#[derive(Clone)]
+pub struct Work {
+    /// Where it is given out.
+    pub desk: Arc<dyn Desk>,
+    /// What workers show: they see what every tenant sent. Without one only [`Auth::Open`] lets them in.
+    pub key: Option<SecretString>,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Abilities {

@@ -2,7 +2,8 @@
 //!
 //! A request is authenticated ([`caller`]), read and routed ([`intake`]), made a job by the accept flow, and answered
 //! as its caller chose to wait ([`waiting`]), or is fetched later ([`responses`]). [`files`], [`uploads`] and [`batches`]
-//! are OpenAI's surface for many requests in one file, [`webhooks`] that for being told. What is none of these is relayed ([`relay`]).
+//! are OpenAI's surface for many requests in one file, [`webhooks`] that for being told. Workers beside own model servers get
+//! their work at [`work`]. What is none of these is relayed ([`relay`]).
 
 mod answer;
 mod batches;
@@ -26,6 +27,7 @@ mod uploads;
 mod waiters;
 mod waiting;
 mod webhooks;
+mod work;
 
 use std::sync::Arc;
 
@@ -34,7 +36,7 @@ use axum::routing::{get, post};
 use offpeak_core::endpoint::Endpoint;
 
 pub use caller::{Auth, own_credential};
-pub use gateway::{Abilities, BatchRules, Gateway, Rules};
+pub use gateway::{Abilities, BatchRules, Gateway, Rules, Work};
 pub use offpeak_core::route::{Pattern, Route, Routes};
 pub use relay::{Relay, RelayError};
 pub use waiters::Waiters;
@@ -75,6 +77,10 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/v1/webhook_event_types", get(webhooks::event_types))
         .route("/v1/webhook_deliveries", get(webhooks::list_dead))
         .route("/v1/webhook_deliveries/{id}/replay", post(webhooks::replay))
+        .route("/worker/take", post(work::take))
+        .route("/worker/lines", post(work::lines))
+        .route("/worker/keep", post(work::keep))
+        .route("/worker/leave", post(work::leave))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
         .route("/healthz", get(health::live))

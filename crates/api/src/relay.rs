@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use offpeak_core::endpoint::Endpoint;
+use offpeak_core::fleet;
 use offpeak_core::ports::StoreError;
 use secrecy::SecretString;
 
@@ -84,12 +85,13 @@ fn barred(method: &Method, path: &str) -> bool {
     matches!(*method, Method::TRACE | Method::CONNECT) || *method == Method::POST && Endpoint::JOBS.into_iter().any(job)
 }
 
-/// The gateway's own key towards the first route's provider; none in passthrough mode, where the caller's goes on.
+/// The gateway's own key towards the provider of the first route that has one; none in passthrough mode, where the caller's goes on.
 async fn own_key(gateway: &Gateway) -> Result<Option<SecretString>, StoreError> {
     if gateway.auth == Auth::Passthrough {
         return Ok(None);
     }
-    let provider = gateway.routes.0.first().map_or("", |route| route.provider.as_str());
+    let mut providers = gateway.routes.0.iter().map(|route| route.provider.as_str());
+    let provider = providers.find(|provider| *provider != fleet::NAME).unwrap_or_default();
     gateway.ports.credentials.open(&own_credential(provider)).await.map(Some)
 }
 

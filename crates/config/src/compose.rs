@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, own_credential};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, Work, own_credential};
+use offpeak_core::fleet;
+use offpeak_core::flows::fleet::{Desk, Fleet, Stores as FleetStores};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
-    Backend, Batches, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Mailbox, Notices, Objects,
-    Ports, Random, Receivers, Submissions, Uploads, Usage, Wake,
+    Backend, Batches, Chunks, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Mailbox, Notices,
+    Objects, Ports, Random, Receivers, Submissions, Uploads, Usage, Wake,
 };
 use offpeak_providers::{openai, relay};
 use offpeak_webhook as webhook;
@@ -52,6 +54,8 @@ pub struct Stores {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// The rows of chunks, where there can be a fleet.
+    pub chunks: Option<Arc<dyn Chunks>>,
 }
 
 impl fmt::Debug for Stores {
@@ -78,16 +82,18 @@ pub enum ComposeError {
     /// Webhooks cannot be sent.
     #[error("setting up webhooks")]
     Webhooks(#[from] webhook::Unusable),
-    /// No provider takes what the first route takes.
-    #[error("the first route has no provider")]
-    NoProvider,
+    /// Own model servers have no stores here.
+    #[error("a route goes to the fleet, and this deployment has none")]
+    NoFleet,
 }
 
 impl Config {
     /// The gateway's own keys towards providers, by the names under which flows open them.
     pub fn own_credentials(&self) -> BTreeMap<CredentialId, SecretString> {
         let own = |provider: &Provider| provider.key.clone().map(|key| (own_credential(&provider.name), key));
-        self.providers.iter().filter_map(own).collect()
+        // Own model servers are shown no key of the gateway's.
+        let fleet = self.has_fleet().then(|| (own_credential(fleet::NAME), SecretString::default()));
+        self.providers.iter().filter_map(own).chain(fleet).collect()
     }
 
     /// Everything that flows may touch: these stores, and the providers.
@@ -102,6 +108,9 @@ impl Config {
             let backend = openai::Backend::new(&settings)
                 .map_err(|source| ComposeError::Provider { name: provider.name.clone(), source })?;
             backends.insert(provider.name.clone(), Arc::new(backend));
+        }
+        if let Some(fleet) = self.fleet(&stores)? {
+            backends.insert(fleet::NAME.to_owned(), Arc::new(fleet));
         }
         Ok(Ports {
             jobs: stores.jobs,
@@ -123,6 +132,28 @@ impl Config {
             random: stores.random,
             settings: Arc::new(self.settings()),
         })
+    }
+
+    /// Own model servers, where a route goes there.
+    ///
+    /// # Errors
+    /// [`ComposeError::NoFleet`].
+    pub fn fleet(&self, stores: &Stores) -> Result<Option<Fleet>, ComposeError> {
+        if !self.has_fleet() {
+            return Ok(None);
+        }
+        let stores = FleetStores {
+            chunks: stores.chunks.clone().ok_or(ComposeError::NoFleet)?,
+            submissions: Arc::clone(&stores.submissions),
+            objects: Arc::clone(&stores.objects),
+            clock: Arc::clone(&stores.clock),
+        };
+        Ok(Some(Fleet::new(stores, self.fleet.timing)))
+    }
+
+    /// The work of own model servers, for workers that show the key.
+    pub fn work(&self, desk: Desk) -> Work {
+        Work { desk: Arc::new(desk), key: self.fleet.worker_key.clone() }
     }
 
     /// The front door over those ports. `waiters` must be their `wake`.
@@ -147,16 +178,18 @@ impl Config {
         Ok(Some(Arc::new(webhook::Client::new(&config)?)))
     }
 
-    /// Where calls that are no jobs go: the provider of the first route, whose key they carry.
+    /// Where calls that are no jobs go: the provider of the first route that has one, whose key they carry.
     ///
     /// # Errors
-    /// [`ComposeError::Relay`]; [`ComposeError::NoProvider`] if settings were changed after they were read.
-    pub fn relay(&self) -> Result<Arc<dyn Relay>, ComposeError> {
-        let first = self.routes.first().map(|route| route.provider.as_str());
-        let named = self.providers.iter().find(|provider| first.is_none_or(|first| first == provider.name));
-        let provider = named.ok_or(ComposeError::NoProvider)?;
+    /// [`ComposeError::Relay`].
+    pub fn relay(&self) -> Result<Option<Arc<dyn Relay>>, ComposeError> {
+        let route = self.routes.iter().find(|route| !route.is_to_fleet());
+        let Some(route) = route else { return Ok(None) };
+        let Some(provider) = self.providers.iter().find(|provider| provider.name == route.provider) else {
+            return Ok(None);
+        };
         let upstream = relay::Upstream::new(&relay::Config::new(&provider.base_url))?;
-        Ok(Arc::new(UpstreamRelay(upstream)))
+        Ok(Some(Arc::new(UpstreamRelay(upstream))))
     }
 
     pub(crate) fn rules(&self) -> Rules {

@@ -64,7 +64,7 @@ impl KeySource<'_> {
         }
     }
 
-    fn look_up(self, name: &str) -> Option<Lookup> {
+    pub(crate) fn look_up(self, name: &str) -> Option<Lookup> {
         match self {
             Self::Environment(look_up) => Some(look_up(name)),
             Self::Parameters { keys, .. } => Some(keys.get(name).cloned().map_or(Lookup::Missing, Lookup::of)),
@@ -72,7 +72,7 @@ impl KeySource<'_> {
         }
     }
 
-    fn name(self, name: &str) -> String {
+    pub(crate) fn name(self, name: &str) -> String {
         match self {
             Self::Environment(_) | Self::Nowhere => name.to_owned(),
             Self::Parameters { path, .. } => format!("parameter {}", below(path, &format!("keys/{name}"))),

@@ -11,6 +11,7 @@ mod compose;
 mod document;
 pub mod environment;
 mod flags;
+mod fleet;
 mod keys;
 mod limits;
 mod nightly;
@@ -39,6 +40,7 @@ pub use batches::Batches;
 pub use class::{NIGHTLY, SOON};
 pub use compose::{ComposeError, Stores};
 pub use flags::Flags;
+pub use fleet::Fleet;
 pub use limits::{Limits, Retention};
 pub use nightly::Nightly;
 pub use place::{FrontDoor, Place};
@@ -69,12 +71,14 @@ pub struct Config {
     pub auth: Auth,
     /// How long a call is held and what it is told then.
     pub waiting: Waiting,
-    /// Where batches run; at least one, names unique.
+    /// Where batches run; names unique. At least one, unless every route goes to the fleet.
     pub providers: Vec<Provider>,
     /// When each class departs, by name; `soon` is among them.
     pub classes: BTreeMap<String, Rule>,
     /// Which model goes where; at least one, the first that matches wins, and its provider and class exist.
     pub routes: Vec<Route>,
+    /// Own model servers.
+    pub fleet: Fleet,
     /// How callers' batches are taken.
     pub batches: Batches,
     /// Who is told of what ends.
@@ -146,10 +150,17 @@ impl Config {
         problems.verdict(self.place, "")
     }
 
+    /// Whether a route goes to own model servers.
+    pub fn has_fleet(&self) -> bool {
+        self.routes.iter().any(Route::is_to_fleet)
+    }
+
     fn of(text: &str, path: &str, around: Surroundings<'_>, keys: KeySource<'_>) -> Result<Self, Refused> {
         let mut problems = Problems::default();
         let mut config = Self::read(text, around, &mut problems);
         keys.give(config.auth.mode, &mut config.providers, &mut problems);
+        let has_fleet = config.has_fleet();
+        config.fleet.give(keys, config.auth.mode, has_fleet, &mut problems);
         problems.verdict(around.place, path).map(|()| config)
     }
 
@@ -159,10 +170,14 @@ impl Config {
         let server = Server::read(&mut document, around, problems);
         let auth = Auth::read(&mut document, around, server.listen, problems);
         let waiting = Waiting::read(&mut document, around, problems);
-        let providers = Provider::read_all(&mut document, around, problems);
+        let mut providers = Provider::read_all(&mut document, around, problems);
         let classes = class::read_all(&mut document, around, problems);
         let known = route::Known { providers: &providers, classes: &classes };
         let routes = Route::read_all(&mut document, &known, problems);
+        if providers.iter().all(|provider| provider.is_implied) {
+            providers.retain(|provider| routes.iter().any(|route| route.provider == provider.name));
+        }
+        let fleet = Fleet::read(&mut document, problems);
         let batches = Batches::read(&mut document, problems);
         let webhooks = Webhooks::read(&mut document, around, problems);
         let nightly = Nightly::read(&mut document, around, auth.mode, problems);
@@ -180,6 +195,7 @@ impl Config {
             providers,
             classes,
             routes,
+            fleet,
             batches,
             webhooks,
             nightly,

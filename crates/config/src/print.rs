@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use offpeak_core::class::Rule;
+use offpeak_core::fleet::Timing;
 use offpeak_core::nightly::{Schedule, ScheduledInput};
 
 use crate::{Config, Nightly, Place, Provider, Route};
@@ -29,6 +30,9 @@ impl Display for Config {
         self.providers.iter().try_for_each(|each| provider(f, each))?;
         self.classes.iter().try_for_each(|(name, rule)| class(f, name, rule))?;
         self.routes.iter().try_for_each(|each| route(f, each))?;
+        if self.has_fleet() {
+            fleet(f, &self.fleet.timing)?;
+        }
         let (input, windows) = self.batches.names();
         writeln!(f, "\n[batches]\ninput = {}\nwindows = {}", text(input), text(windows))?;
         writeln!(f, "\n[webhooks]\nallow_private = {}", self.webhooks.allow_private)?;
@@ -101,13 +105,23 @@ fn class(f: &mut Formatter<'_>, name: &str, rule: &Rule) -> fmt::Result {
 fn route(f: &mut Formatter<'_>, route: &Route) -> fmt::Result {
     writeln!(f, "\n[[route]]")?;
     writeln!(f, "model = {}", text(&route.model))?;
-    writeln!(f, "backend = \"provider\"")?;
-    writeln!(f, "provider = {}", text(&route.provider))?;
+    if route.is_to_fleet() {
+        writeln!(f, "backend = \"fleet\"")?;
+    } else {
+        writeln!(f, "backend = \"provider\"\nprovider = {}", text(&route.provider))?;
+    }
     if let Some(model) = &route.upstream_model {
         writeln!(f, "upstream_model = {}", text(model))?;
     }
     writeln!(f, "class = {}", text(&route.class))?;
     route.deadline.map_or(Ok(()), |deadline| writeln!(f, "deadline = {}", duration(deadline)))
+}
+
+fn fleet(f: &mut Formatter<'_>, timing: &Timing) -> fmt::Result {
+    let Timing { chunk_tokens, chunk_lines, lease_ms, checkpoint_ms, .. } = timing;
+    writeln!(f, "\n[fleet]\nchunk_tokens = {chunk_tokens}\nchunk_lines = {chunk_lines}")?;
+    writeln!(f, "lease = {}", duration(Duration::from_millis(*lease_ms)))?;
+    writeln!(f, "checkpoint = {}", duration(Duration::from_millis(*checkpoint_ms)))
 }
 
 /// A text as TOML writes it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use offpeak_core::fleet;
 use offpeak_core::submission::Limits;
 use secrecy::SecretString;
 
@@ -32,6 +33,8 @@ pub struct Provider {
     pub create_grace: Duration,
     /// `max_requests`, `max_bytes` and `max_tokens` of one batch. Default 50,000, 200,000,000 and no limit.
     pub limits: Limits,
+    /// No section names it: it is there because nothing is said.
+    pub(crate) is_implied: bool,
 }
 
 impl Provider {
@@ -46,6 +49,7 @@ impl Provider {
             create_timeout: Duration::from_mins(1),
             create_grace: Duration::from_mins(5),
             limits: Limits::OPENAI,
+            is_implied: true,
         }
     }
 
@@ -58,7 +62,7 @@ impl Provider {
         let mut names = BTreeSet::new();
         let mut providers = Vec::new();
         for mut section in document.tables("provider", problems) {
-            let provider = Self::of(around.place);
+            let provider = Self { is_implied: false, ..Self::of(around.place) };
             providers.push(provider.read(&mut section, &mut names, problems));
             section.finish(problems);
         }
@@ -85,6 +89,7 @@ impl Provider {
             None => section.needs("name", problems),
             Some(given) => {
                 let fresh = |text: &String| match value::name(text)? {
+                    name if name == fleet::NAME => Err(format!("{name:?} names own model servers")),
                     name if names.insert(name.clone()) => Ok(name),
                     name => Err(format!("{name:?} names a provider above; names are unique")),
                 };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use offpeak_core::class::Rule;
+use offpeak_core::fleet;
 
 use crate::class::SOON;
 use crate::document::{Document, Section};
@@ -12,12 +13,14 @@ use crate::problem::Problems;
 use crate::provider::Provider;
 use crate::value;
 
-/// From a model's name to a provider (`backend = "provider"`, the only one of this version); the first match wins.
+/// From a model's name to a provider (`backend = "provider"`, the default) or to own model servers (`backend = "fleet"`);
+/// the first match wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// `model`: a name, with `*` for any run of characters.
     pub model: String,
-    /// `provider`: the name of one. Default: the first.
+    /// `provider`: the name of one. Default: the first. With `backend = "fleet"` none is named, and this is
+    /// [`offpeak_core::fleet::NAME`].
     pub provider: String,
     /// `upstream_model`: the model's name there. Default: the same.
     pub upstream_model: Option<String>,
@@ -73,16 +76,28 @@ impl Route {
         if routes.is_empty() { vec![Self::all_to(default)] } else { routes }
     }
 
+    /// Whether it goes to own model servers.
+    pub fn is_to_fleet(&self) -> bool {
+        self.provider == fleet::NAME
+    }
+
     fn read_target(&mut self, section: &mut Section<'_>, known: &Known<'_>, problems: &mut Problems) {
         let backend = section.text("backend", problems);
-        problems.read(backend, |text| match text.as_str() {
-            "provider" => Ok(()),
-            "fleet" | "live" => Err(format!("this version has no {text:?} backend; allowed: \"provider\"")),
-            other => Err(format!("{other:?} is unknown; allowed: \"provider\"")),
+        let backends = [("provider", false), ("fleet", true)];
+        let to_fleet = problems.read(backend, |text| match text.as_str() {
+            "live" => Err("this version has no \"live\" backend; allowed: \"provider\", \"fleet\"".to_owned()),
+            other => value::word(other, &backends),
         });
+        let to_fleet = to_fleet.is_some_and(|given| given.value);
         let provider = section.text("provider", problems);
         let names = || known.providers.iter().map(|provider| provider.name.as_str());
-        if let Some(provider) = problems.read(provider, |text| one_of(text, "provider", names())) {
+        let provider = problems.read(provider, |text| match one_of(text, "provider", names())? {
+            _ if to_fleet => Err("own model servers are no provider".to_owned()),
+            name => Ok(name),
+        });
+        if to_fleet {
+            fleet::NAME.clone_into(&mut self.provider);
+        } else if let Some(provider) = provider {
             self.provider = provider.value;
         }
         let upstream = section.text("upstream_model", problems);

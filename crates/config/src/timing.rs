@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use offpeak_core::class::Rule;
+use offpeak_core::fleet;
 use offpeak_core::ports::Settings;
 use offpeak_core::route::{Pattern, Route, Routes};
 use offpeak_core::timing::Timing;
@@ -10,13 +11,17 @@ use offpeak_core::timing::Timing;
 use crate::class::millis;
 use crate::{Config, Place, Provider};
 
+/// The longest deadline of a job: 13 days.
+const LONGEST_DEADLINE_MS: u64 = 13 * 86_400_000;
+
 impl Config {
     /// What the flows go by.
     pub fn settings(&self) -> Settings {
         let named = |provider: &Provider| (provider.name.clone(), self.timing_of(provider));
+        let fleet = self.has_fleet().then(|| (fleet::NAME.to_owned(), self.timing_of_fleet()));
         Settings {
             timing: self.timing(),
-            provider_timing: self.providers.iter().map(named).collect(),
+            provider_timing: self.providers.iter().map(named).chain(fleet).collect(),
             classes: self.classes.clone(),
             routes: self.routes(),
             telling: self.webhooks.telling,
@@ -55,6 +60,19 @@ impl Config {
             poll_interval_ms: millis(provider.poll_interval),
             max_attempts: self.limits.max_attempts,
             ..defaults
+        }
+    }
+
+    /// Durations of the protocol towards own model servers: asking them costs nothing, they list what they have at once,
+    /// and a submission may wait for them as long as a job may.
+    fn timing_of_fleet(&self) -> Timing {
+        let tick_ms = self.timing().tick_ms;
+        Timing {
+            create_grace_ms: tick_ms,
+            absent_gap_ms: tick_ms,
+            poll_interval_ms: tick_ms,
+            window_ms: LONGEST_DEADLINE_MS,
+            ..self.timing()
         }
     }
 

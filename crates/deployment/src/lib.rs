@@ -100,6 +100,7 @@ impl Deployment {
             usage: store.usage(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            chunks: None,
         };
         self.config.ports(stores, wake)
     }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use offpeak_config as config;
 
-use crate::{batch, commands, demo, telemetry};
+use crate::{batch, commands, demo, telemetry, worker};
 
 /// LLM requests that can wait, at half the price.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     /// Run files of requests as batches, at an Offpeak or at OpenAI
     #[command(subcommand)]
     Batch(batch::Command),
+    /// Have a model server on this machine do work of a gateway's fleet
+    Worker(worker::Options),
     /// Make, list and revoke callers' API keys
     #[command(subcommand)]
     Keys(Keys),

@@ -7,6 +7,7 @@ mod demo;
 mod output;
 mod serve;
 mod telemetry;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => commands::simulate::run(&options),
         Command::Batch(command) => batch::run(command),
+        Command::Worker(options) => worker::run(&options),
         Command::Keys(keys) => commands::keys::run(keys),
         Command::Status(status) => commands::status::run(&status),
         Command::Audit(dir) => commands::audit::run(&dir.path),

@@ -27,6 +27,12 @@ pub struct Counts {
     pub paid_twice: u64,
     /// Whether the ledger behind the two counts above is full, so that they are lower bounds.
     pub ledger_full: bool,
+    /// Live calls answered 200, each execution counted.
+    pub live_run: u64,
+    /// Distinct bodies among them.
+    pub live_distinct: u64,
+    /// Times that the model server died.
+    pub live_deaths: u64,
     /// Live calls by path.
     pub live_calls: BTreeMap<String, u64>,
     /// Lines of the largest batch that passed validation.

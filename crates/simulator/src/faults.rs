@@ -55,6 +55,23 @@ pub struct Faults {
     pub download_short: u32,
     /// Rate of live calls answered 500.
     pub live_fail_rate: f64,
+    /// Rate of live calls answered 429 with `Retry-After: 1`.
+    pub live_429_rate: f64,
+    /// Rate of live calls that are never answered.
+    pub live_hang_rate: f64,
+    /// Rate of live calls whose connection is cut without an answer.
+    pub live_cut_rate: f64,
+    /// Rate of live calls answered 200 with what is not JSON.
+    pub live_garbage_rate: f64,
+    /// Milliseconds that every live call takes.
+    pub live_slow_ms: u64,
+    /// Live calls that are worked at side by side; more are answered 429 with `Retry-After: 1`. 0: as many as come.
+    pub live_capacity: u32,
+    /// Text that kills the model server when a live call brings it: every call on its way, and all that come for
+    /// [`Self::live_down_ms`], are cut without an answer.
+    pub live_deadly: Option<String>,
+    /// Milliseconds until a model server that died is back. Default 500.
+    pub live_down_ms: u64,
 }
 
 impl Default for Faults {
@@ -84,6 +101,14 @@ impl Default for Faults {
             download_truncate: 0,
             download_short: 0,
             live_fail_rate: 0.0,
+            live_429_rate: 0.0,
+            live_hang_rate: 0.0,
+            live_cut_rate: 0.0,
+            live_garbage_rate: 0.0,
+            live_slow_ms: 0,
+            live_capacity: 0,
+            live_deadly: None,
+            live_down_ms: 500,
         }
     }
 }

@@ -15,6 +15,7 @@ mod clock;
 mod counts;
 mod digest;
 mod endpoint;
+mod engine;
 mod execution;
 mod faults;
 mod knobs;

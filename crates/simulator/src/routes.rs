@@ -16,6 +16,7 @@ use crate::Simulator;
 use crate::calls::{batches, catalog, control, creation, files, live, upload};
 use crate::endpoint::Endpoint;
 use crate::refusal::Refusal;
+use crate::server::CutConnection;
 
 /// Keys that are remembered at most.
 const MAX_KEYS: usize = 10_000;
@@ -56,11 +57,14 @@ pub fn router(sim: Arc<Simulator>) -> Router {
 }
 
 fn model_call(endpoint: Endpoint) -> MethodRouter<Arc<Simulator>> {
-    post(move |State(sim): State<Arc<Simulator>>, body: Bytes| async move { live::call(&sim, endpoint, &body) })
+    post(move |State(sim): State<Arc<Simulator>>, body: Bytes| async move { live::call(&sim, endpoint, &body).await })
 }
 
 /// Lets a call with a key pass, slowly if so wished, and gives its answer an id.
 async fn admit(State(sim): State<Arc<Simulator>>, request: Request, next: Next) -> Response {
+    if sim.world().engine.is_down() {
+        return CutConnection.into_response();
+    }
     let mut response = match check_key(&sim, &request) {
         Ok(()) => {
             sim.world().pause(|faults| faults.slow_ms).await;

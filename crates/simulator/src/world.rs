@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::clock::unix_now;
 use crate::digest::{digest, fraction, low_half, mix};
 use crate::endpoint::Endpoint;
+use crate::engine::Engine;
 use crate::knobs::Knobs;
 use crate::ledger::{DigestSet, Ledger};
 use crate::model::{self, Run, Tokens};
@@ -56,6 +57,9 @@ pub(crate) struct World {
     faults: Mutex<Faults>,
     ledger: Mutex<Ledger>,
     limited_once: Mutex<DigestSet>,
+    live_bodies: Mutex<DigestSet>,
+    /// The model server behind the live calls.
+    pub(crate) engine: Engine,
     knobs: Knobs,
     runs: AtomicU64,
     draws: AtomicU64,
@@ -74,6 +78,8 @@ impl World {
             faults,
             ledger: Mutex::default(),
             limited_once: Mutex::default(),
+            live_bodies: Mutex::default(),
+            engine: Engine::new(),
             knobs: Knobs::default(),
             runs: AtomicU64::new(0),
             draws: AtomicU64::new(0),
@@ -188,11 +194,20 @@ impl World {
         counts.ledger_full |= billing.full;
     }
 
+    /// Notes one more live call that was answered 200.
+    pub(crate) fn ran_live(&self, body: u128) {
+        let distinct = self.live_bodies.lock().insert(body);
+        let mut counts = self.counts.lock();
+        counts.live_run += 1;
+        counts.live_distinct += u64::from(distinct);
+    }
+
     /// The tally at this moment.
     pub(crate) fn tally(&self) -> Counts {
         let present = self.files.lock().len();
         let mut counts = self.counts.lock().clone();
         counts.files_present = u64::try_from(present).unwrap_or(u64::MAX);
+        counts.live_deaths = self.engine.deaths();
         counts
     }
 }

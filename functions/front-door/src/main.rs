@@ -31,9 +31,10 @@ async fn run() -> anyhow::Result<()> {
     let abilities = Abilities {
         index: job_index.then(|| -> Arc<dyn JobIndex> { store.jobs() }),
         walk: None,
-        relay: Some(config.relay().context("setting up the relay")?),
+        relay: config.relay().context("setting up the relay")?,
         share: Some(store.objects()),
         deliver: config.deliver().context("setting up webhooks")?,
+        work: None,
     };
     let gateway = config.gateway(ports, waiters, store.keys(), abilities);
     handler::serve(router(Arc::new(gateway)), config.front_door).await

@@ -32,8 +32,7 @@ pub(crate) async fn files(table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `lines`: a million of them end to end, and a tenth of that to compare. What grows with them is what tells repeated
-/// ids apart while an input is split, 16 bytes a line.
+/// `lines`: a million of them end to end, and a tenth of that to compare.
 pub(crate) async fn lines(table: &mut Table) -> anyhow::Result<()> {
     const TENTH: Input = Input { lines: 100_000, line_bytes: 300 };
     const INPUT: Input = Input { lines: 1_000_000, line_bytes: 300 };

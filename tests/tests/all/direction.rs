@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// A crate, what of ours it depends on, and what of ours only its tests depend on.
 const TABLE: [(&str, &[&str], &[&str]); 19] = [
-    ("offpeak", &["api", "config", "core", "embedded", "simulator"], &[]),
+    ("offpeak", &["api", "config", "core", "embedded", "providers", "simulator"], &[]),
     ("offpeak-front-door", &["api", "aws", "config", "core", "deployment"], &[]),
     ("offpeak-packer", &["aws", "core", "deployment"], &[]),
     ("offpeak-poller", &["aws", "core", "deployment"], &[]),

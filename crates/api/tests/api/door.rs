@@ -143,6 +143,7 @@ impl Door {
             relay,
             share: sharing.then(|| Arc::new(fakes.objects.clone()) as Arc<dyn Share>),
             deliver: Some(Arc::new(carrier.clone())),
+            work: None,
         };
         let auth = (auth, Arc::new(fakes.keys.clone()) as Arc<_>);
         let app = router(Arc::new(Gateway::new(ports.clone(), waiters, auth, routes, rules, abilities)));

@@ -6,10 +6,11 @@ use super::StoreError;
 use crate::fleet::{Chunk, ChunkId, Served};
 use crate::ids::SubmissionId;
 
-/// The rows of chunks. Reads see every write that was acknowledged before them, but for [`Chunks::open`], which may lag.
+/// The rows of chunks. Reads see every write that was acknowledged before them, but for [`Chunks::open`] and
+/// [`Chunks::models`], which may lag.
 #[async_trait]
 pub trait Chunks: Send + Sync {
-    /// Stores new chunks, each if there is none of its id. Durable when it returns.
+    /// Stores new chunks as version 1, each if there is none of its id. Durable when it returns.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: any of them may have been stored.

@@ -41,11 +41,12 @@ pub struct Lease {
 }
 
 /// Finished lines, as a worker brings them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Which of this lease, from 0: a repeat has the same.
     pub number: u32,
     /// Result lines in OpenAI's shape, each with its line feed.
+    #[serde(with = "text")]
     pub bytes: Bytes,
     /// How many.
     pub lines: u32,
@@ -54,7 +55,8 @@ pub struct Checkpoint {
 }
 
 /// How a worker leaves a chunk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Leaving {
     /// Every line has its answer, or it was asked to stop.
     Finished,
@@ -77,6 +79,19 @@ pub enum Standing {
     Stop,
     /// It does not hold it any more: what it has is nobody's.
     Lost,
+}
+
+/// What a worker on another machine says of a chunk that it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which it holds.
+    pub lease: Lease,
+    /// What is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// How it leaves it, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Leaving>,
 }
 
 /// The desk. A call that fails may have taken effect; every call may be repeated.
@@ -126,5 +141,19 @@ impl Lease {
             lease_ms: timing.lease_ms,
             checkpoint_ms: timing.checkpoint_ms,
         }
+    }
+}
+
+/// Result lines are JSON, so they are text.
+mod text {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(std::str::from_utf8(bytes).map_err(ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        String::deserialize(deserializer).map(Bytes::from).map_err(de::Error::custom)
     }
 }

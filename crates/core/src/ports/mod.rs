@@ -41,7 +41,7 @@ pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;
 pub use deliver::{Deliver, Delivered, Delivery, Forbidden, NotAdmitted, Silence};
-pub use desk::{Ask, Checkpoint, Desk, Lease, Leaving, Standing};
+pub use desk::{Ask, Checkpoint, Desk, Lease, Leaving, Report, Standing};
 pub use engine::{Called, Engine, NotReady, Serving};
 pub use events::Events;
 pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};

@@ -37,16 +37,19 @@ pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
     }
     let waiters = Arc::new(Waiters::default());
     let wake: Arc<dyn Wake> = Arc::<Waiters>::clone(&waiters);
-    let ports = config.ports(stores(&store), wake)?;
+    let stores = stores(&store);
+    let work = config.fleet(&stores)?.map(|fleet| config.work(fleet.desk()));
+    let ports = config.ports(stores, wake)?;
     // The directory's lock is held, so whoever filled a submission before is gone.
     sweep::take_over(&ports).await.context("taking over from the process before")?;
     let deliver = config.deliver()?;
     let abilities = Abilities {
         index: Some(store.jobs()),
         walk: Some(store.jobs()),
-        relay: Some(config.relay()?),
+        relay: config.relay()?,
         share: None,
         deliver: deliver.clone(),
+        work,
     };
     let gateway = config.gateway(ports.clone(), Arc::clone(&waiters), store.keys(), abilities);
     Ok(Composed { ports, store, gateway, waiters, deliver })
@@ -69,6 +72,7 @@ fn stores(store: &Store) -> Stores {
         usage: store.usage(),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        chunks: Some(store.chunks()),
     }
 }
 

@@ -6,7 +6,7 @@ use offpeak_core::submission::Size;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Large submissions advanced at once.
-const LARGE: usize = 4;
+const LARGE: usize = 2;
 
 /// From so many lines on, or so many bytes, a submission is large: its manifest has 36 bytes a line, and what is
 /// buffered of a transfer is up to a few megabytes.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, header};
+use http::header;
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
@@ -13,6 +13,7 @@ use super::failure::{Denial, Failure, refusal};
 use super::retry::retry_after_ms;
 use super::wire::Fault;
 use super::{Config, ConfigError};
+use crate::client::{base, bearer, builder};
 
 /// An answer that is no file is not read further than this: a page of 100 batches takes some 100 KB.
 const LONGEST_ANSWER: usize = 8 << 20;
@@ -33,13 +34,9 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let base: Url = config.base_url.parse().map_err(|_| ConfigError::BaseUrl)?;
-        let anonymous = base.username().is_empty() && base.password().is_none();
-        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || !anonymous {
-            return Err(ConfigError::BaseUrl);
-        }
-        let reads = builder(config)?.read_timeout(config.answer_timeout).redirect(Policy::limited(5));
-        let once = builder(config)?.pool_max_idle_per_host(0).redirect(Policy::none());
+        let base = base(&config.base_url)?;
+        let reads = builder(config.connect_timeout)?.read_timeout(config.answer_timeout).redirect(Policy::limited(5));
+        let once = builder(config.connect_timeout)?.pool_max_idle_per_host(0).redirect(Policy::none());
         Ok(Self {
             base,
             reads: reads.build().map_err(|_| ConfigError::Client)?,
@@ -77,22 +74,9 @@ impl Caller {
     }
 }
 
-fn builder(config: &Config) -> Result<ClientBuilder, ConfigError> {
-    let tls = crate::tls::client_config().map_err(|_| ConfigError::Client)?;
-    Ok(Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("offpeak/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(config.connect_timeout)
-        .pool_idle_timeout(Duration::from_secs(30))
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy())
-}
-
 /// Sends with the key. A status other than success is a [`Failure::Denied`].
 pub(super) async fn send(request: RequestBuilder, key: &SecretString) -> Result<Response, Failure> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| Failure::Key)?;
-    value.set_sensitive(true);
+    let value = bearer(key).ok_or(Failure::Key)?;
     let response = match request.header(header::AUTHORIZATION, value).send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() => return Err(Failure::Unreachable),

@@ -30,8 +30,11 @@ use offpeak_core::ports::{BackendError, BatchReport, CreateReply, Download, Mark
 use offpeak_core::submission::Limits;
 use secrecy::SecretString;
 
+pub use crate::client::ConfigError;
+
 use call::Caller;
 use retry::Retry;
+pub(crate) use retry::retry_after_ms;
 
 /// How a provider of the OpenAI dialect is called.
 #[derive(Debug, Clone)]
@@ -65,18 +68,6 @@ impl Config {
             pause: Duration::from_millis(500),
         }
     }
-}
-
-/// The provider cannot be called as configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The base URL is none, not of http or https, or holds a password.
-    #[error("the base URL is not a plain http or https address")]
-    BaseUrl,
-    /// The HTTP client cannot be set up.
-    #[error("the HTTP client cannot be set up")]
-    Client,
 }
 
 /// A provider of the OpenAI dialect.

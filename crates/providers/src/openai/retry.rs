@@ -67,7 +67,7 @@ impl Retry {
 
 /// Milliseconds that an answer asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date. A date counts
 /// from the answer's own `Date`, so that clocks need not agree.
-pub(super) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let ms = text(&HeaderName::from_static("retry-after-ms")).and_then(|wait| scaled(wait, 1.0));
     ms.or_else(|| scaled(text(&RETRY_AFTER)?, 1000.0)).or_else(|| {

@@ -197,7 +197,7 @@ pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Route
         class: CLASS.to_owned(),
         deadline_ms: None,
     };
-    let abilities = Abilities { index: None, walk: None, relay: None, share: None, deliver: None };
+    let abilities = Abilities { index: None, walk: None, relay: None, share: None, deliver: None, work: None };
     let waiters = Arc::<Waiters>::default();
     router(Arc::new(Gateway::new(ports.clone(), waiters, (auth, keys), Routes(vec![route]), rules, abilities)))
 }

@@ -1,0 +1,95 @@
+//! `/worker/*`: the desk for workers on other machines, in `offpeak_core::ports::desk`'s own types as JSON.
+//!
+//! ```text
+//! POST /worker/take   an Ask                            a Lease, or 204
+//! POST /worker/lines  a Lease                           JSONL
+//! POST /worker/keep   a Report without `leaving`        a Standing
+//! POST /worker/leave  a Report with `leaving`           a Standing
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt as _;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use offpeak_core::ports::{Ask, Desk, Lease, Report, StoreError};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::caller::{Auth, authenticate, bearer};
+use crate::error::ApiError;
+use crate::gateway::Gateway;
+
+/// The longest report: a checkpoint of the usual size and the longest answer of an engine, as JSON.
+const LONGEST: usize = 160 << 20;
+
+/// For a report to arrive.
+const READ: Duration = Duration::from_mins(1);
+
+/// Models that one worker may name.
+const MODELS: usize = 100;
+
+pub(crate) async fn take(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
+    let (desk, ask): (_, Ask) = opened(&gateway, request).await?;
+    let is_named = (1..=128).contains(&ask.worker.len()) && ask.worker.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_named || ask.models.len() > MODELS {
+        let message = "A worker has a name of 1 to 128 visible ASCII characters, and at most 100 models.";
+        return Err(ApiError::bad_request("invalid_value", None, message));
+    }
+    Ok(match desk.take(&ask).await? {
+        Some(lease) => Json(lease).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+pub(crate) async fn lines(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
+    let (desk, lease): (_, Lease) = opened(&gateway, request).await?;
+    let lines = match desk.lines(&lease).await {
+        Err(StoreError::NotFound) => return Err(ApiError::no_such("There is no such chunk.".to_owned())),
+        lines => lines?,
+    };
+    // An error in the middle cuts the answer: the worker sees that it is not whole.
+    let body = Body::from_stream(lines.inspect_err(|error| tracing::warn!(%error, "a chunk's lines were cut")));
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+}
+
+pub(crate) async fn keep(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
+    let (desk, report): (_, Report) = opened(&gateway, request).await?;
+    Ok(Json(desk.keep(&report.lease, report.checkpoint).await?).into_response())
+}
+
+pub(crate) async fn leave(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
+    let (desk, report): (_, Report) = opened(&gateway, request).await?;
+    let leaving = report.leaving.ok_or_else(|| crate::fields::missing("leaving"))?;
+    Ok(Json(desk.leave(&report.lease, report.checkpoint, leaving).await?).into_response())
+}
+
+/// The desk and what the worker says, if it is one.
+async fn opened<T: DeserializeOwned>(gateway: &Gateway, request: Request) -> Result<(&dyn Desk, T), ApiError> {
+    let (parts, body) = request.into_parts();
+    let Some(work) = &gateway.abilities.work else { return Err(ApiError::no_such_url(parts.uri.path())) };
+    match &work.key {
+        Some(key) => is_shown(key.expose_secret(), &parts.headers)?,
+        None if gateway.auth == Auth::Open => authenticate(gateway, &parts.headers).await.map(drop)?,
+        None => return Err(ApiError::wrong_key()),
+    }
+    let read = tokio::time::timeout(READ, Limited::new(body, LONGEST).collect()).await;
+    let Ok(Ok(body)) = read else {
+        return Err(ApiError::bad_request("incomplete_body", None, "The request body is too long, or ended early."));
+    };
+    let said = serde_json::from_slice(&body.to_bytes());
+    let said = said.map_err(|_| ApiError::bad_request("invalid_json", None, "The request body cannot be read."))?;
+    Ok((work.desk.as_ref(), said))
+}
+
+/// By their hashes, so that how long it takes tells nothing of the key.
+fn is_shown(key: &str, headers: &HeaderMap) -> Result<(), ApiError> {
+    let shown = Sha256::digest(bearer(headers)?.as_bytes());
+    if shown == Sha256::digest(key.as_bytes()) { Ok(()) } else { Err(ApiError::wrong_key()) }
+}

@@ -1,0 +1,118 @@
+//! `offpeak worker`: takes work from a gateway, has a model server beside it do it, and brings the answers.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use offpeak_config::environment::secret;
+use offpeak_core::fleet::Timing;
+use offpeak_core::flows::work::{Done, Rules, Worker, work};
+use offpeak_embedded::SystemClock;
+use offpeak_providers::desk::Desk;
+use offpeak_providers::engine::{Config, Engine};
+use tokio::sync::watch;
+
+use crate::output;
+use crate::serve::{raise_descriptor_limit, runtime, stop_signal};
+
+/// The variable that holds the workers' key.
+const KEY: &str = "OFFPEAK_WORKER_KEY";
+
+/// Between two looks for work.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What works for whom.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// URL of the model server, which speaks OpenAI's API
+    #[arg(long, value_name = "URL")]
+    engine: String,
+    /// URL of the Offpeak that has the work; the workers' key is read from `OFFPEAK_WORKER_KEY`
+    #[arg(
+        long,
+        env = "OFFPEAK_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080",
+        hide_env_values = true
+    )]
+    gateway: String,
+    /// The environment variable that holds the model server's key, if it wants one
+    #[arg(long, value_name = "NAME")]
+    engine_key_env: Option<String>,
+    /// Requests at once at first, such as the server's own limit (vLLM: --max-num-seqs)
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    concurrency: u32,
+    /// Requests at once at most; up to it the worker tries more, and takes fewer where they are too many
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    max_concurrency: u32,
+    /// For one request
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    request_timeout: Duration,
+    /// Told to stop: how long requests that run may go on
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = humantime::parse_duration)]
+    grace: Duration,
+    /// Its name, for operators [default: host and process id]
+    #[arg(long, value_name = "NAME", value_parser = offpeak_config::name)]
+    name: Option<String>,
+}
+
+/// Works until SIGINT or SIGTERM.
+///
+/// # Errors
+/// An address is none, or a key is missing.
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let worker = worker(options)?;
+    raise_descriptor_limit();
+    let done = runtime()?.block_on(async {
+        let stop = stop_signal()?;
+        let (stopping, stopped) = watch::channel(false);
+        let working = work(&worker, stopped);
+        tokio::pin!(working, stop);
+        tokio::select! {
+            done = &mut working => return anyhow::Ok(done),
+            () = &mut stop => {}
+        }
+        tracing::info!("stopping");
+        // Whoever would hear of it is the work itself.
+        let _ = stopping.send(true);
+        Ok(working.await)
+    })?;
+    let Done { lines, failed, chunks, deaths } = done;
+    output::remark(format_args!(
+        "{lines} requests answered, {failed} of them not with success, {chunks} chunks, {deaths} engine deaths"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn worker(options: &Options) -> anyhow::Result<Worker> {
+    let key = match &options.engine_key_env {
+        Some(name) => Some(secret(name).with_context(|| format!("--engine-key-env: the variable {name} is not set"))?),
+        None => None,
+    };
+    let engine = Config { key, ..Config::new(&options.engine) };
+    let engine = Engine::new(&engine).context("--engine")?;
+    let desk = Desk::new(&options.gateway, secret(KEY)).context("--gateway")?;
+    ensure!(options.concurrency <= options.max_concurrency, "--concurrency is more than --max-concurrency");
+    let timing = Timing { call_ms: millis(options.request_timeout), ..Timing::default() };
+    let rules = Rules {
+        name: options.name.clone().unwrap_or_else(own_name),
+        first: options.concurrency,
+        most: options.max_concurrency,
+        idle_ms: millis(IDLE),
+        grace_ms: millis(options.grace),
+        timing,
+    };
+    Ok(Worker { desk: Arc::new(desk), engine: Arc::new(engine), clock: Arc::new(SystemClock), rules })
+}
+
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(100).collect();
+    format!("{}-{}", if host.is_empty() { "worker" } else { &host }, std::process::id())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
