@@ -237,8 +237,8 @@ mod tests {
         }
     }
 
-    fn part(lines: u32) -> Option<Part> {
-        Some(Part { object: ObjectName::from("p"), lines, failed: 0, bytes: 1 })
+    fn part(lines: u32) -> Part {
+        Part { object: ObjectName::from("p"), lines, failed: 0, bytes: 1 }
     }
 
     fn take(chunk: &Chunk, now_ms: u64) -> Result<Chunk, NotHeld> {
@@ -250,11 +250,11 @@ mod tests {
         let first = take(&chunk(), 0).unwrap();
         assert_eq!(take(&first, 60), Err(NotHeld), "it is held until then");
         let second = take(&first, 61).unwrap();
-        let late = |attempt| second.after(ChunkEvent::Keep { attempt, part: part(1), until_ms: 200 }, 100);
+        let late = |attempt| second.after(ChunkEvent::Keep { attempt, part: Some(part(1)), until_ms: 200 }, 100);
         assert_eq!(late(1), Err(NotHeld));
         assert_eq!(late(2).unwrap().finished(), 1);
-        assert_eq!(second.after(ChunkEvent::Finish { attempt: 1, part: part(3) }, 100), Err(NotHeld));
-        let done = second.after(ChunkEvent::Finish { attempt: 2, part: part(3) }, 100).unwrap();
+        assert_eq!(second.after(ChunkEvent::Finish { attempt: 1, part: Some(part(3)) }, 100), Err(NotHeld));
+        let done = second.after(ChunkEvent::Finish { attempt: 2, part: Some(part(3)) }, 100).unwrap();
         assert_eq!(done.state, ChunkState::Done);
         assert_eq!(take(&done, 1_000), Err(NotHeld));
     }
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(stopped.state, ChunkState::Stopped);
         let held = take(&chunk(), 0).unwrap().after(ChunkEvent::Stop, 1).unwrap();
         assert!(held.stop && !held.state.is_final(), "its holder still has lines to give");
-        let ended = held.after(ChunkEvent::Finish { attempt: 1, part: part(2) }, 2).unwrap();
+        let ended = held.after(ChunkEvent::Finish { attempt: 1, part: Some(part(2)) }, 2).unwrap();
         assert_eq!((ended.finished(), &ended.state), (2, &ChunkState::Stopped));
         let lost = held.after(ChunkEvent::Stop, 61).unwrap();
         assert_eq!(lost.state, ChunkState::Stopped, "its holder is gone");

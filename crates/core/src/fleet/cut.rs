@@ -80,8 +80,10 @@ fn hash(bytes: &[u8]) -> u64 {
     digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
-/// Puts the requests into the order in which they run, and cuts them: by tenant, what begins alike together, no chunk
-/// with more lines or tokens than allowed but one of a single line. The same requests are always cut alike.
+/// Puts the requests into the order in which they run, and cuts them.
+///
+/// By tenant, what begins alike together, no chunk with more lines or tokens than allowed but one of a single line. The
+/// same requests are always cut alike.
 pub fn cut(requests: &mut [Request], timing: &Timing) -> Vec<Cut> {
     requests.sort_unstable();
     let mut cuts: Vec<Cut> = Vec::new();
@@ -137,7 +139,8 @@ mod tests {
     #[test]
     fn what_begins_alike_lies_together() {
         let prompts = ["x".repeat(200), "y".repeat(200), "x".repeat(199) + &"z".repeat(1_000)];
-        let mut requests: Vec<_> = (0..30).map(|n| request(0, n, &prompts[n as usize % 3])).collect();
+        let mut requests: Vec<_> =
+            (0..30).zip(prompts.iter().cycle()).map(|(n, prompt)| request(0, n, prompt)).collect();
         cut(&mut requests, &Timing::default());
         let order: Vec<u64> = requests.iter().map(|request| request.record.offset / 1_000 % 3).collect();
         let mut runs = order.clone();

@@ -77,7 +77,9 @@ mod tests {
     fn calls_that_were_under_way_together_count_once() {
         let mut pace = Pace::new(90, 90);
         let calls: Vec<u64> = (0..90).map(|_| pace.begin()).collect();
-        calls.iter().for_each(|call| pace.was_too_much(*call));
+        for call in calls {
+            pace.was_too_much(call);
+        }
         assert_eq!(pace.limit(), 60);
     }
 }

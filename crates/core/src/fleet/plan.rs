@@ -35,10 +35,11 @@ impl Plan {
     pub fn records(bytes: &[u8]) -> Vec<Record> {
         let (records, _) = bytes.as_chunks::<12>();
         let read = |record: &[u8; 12]| {
-            let [a, b, c, d, e, f, g, h, i, j, k, l] = *record;
-            Record { offset: u64::from_be_bytes([a, b, c, d, e, f, g, h]), length: u32::from_be_bytes([i, j, k, l]) }
+            let (offset, length) = record.split_first_chunk::<8>()?;
+            let (length, _) = length.split_first_chunk::<4>()?;
+            Some(Record { offset: u64::from_be_bytes(*offset), length: u32::from_be_bytes(*length) })
         };
-        records.iter().map(read).collect()
+        records.iter().filter_map(read).collect()
     }
 }
 

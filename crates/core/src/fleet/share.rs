@@ -27,7 +27,9 @@ impl Served {
         *tokens.entry(handed_out.tenant.clone()).or_insert(least) += handed_out.tokens;
         // Counted from the least served on, so that the numbers stay small.
         let least = tokens.values().min().copied().unwrap_or(0);
-        tokens.values_mut().for_each(|served| *served -= least);
+        for served in tokens.values_mut() {
+            *served -= least;
+        }
         Self { version: self.version, tokens }
     }
 

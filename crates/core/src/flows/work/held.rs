@@ -138,13 +138,10 @@ impl Held {
     async fn next_line(&mut self) -> Option<Line> {
         while !self.read {
             match self.read_line().await {
-                Ok(Some(line)) => match Line::read(&line, &self.lease) {
-                    Some(line) => return Some(line),
-                    None => tracing::error!(chunk = %self.lease.chunk, "a sealed line is no request"),
-                },
+                Ok(Some(line)) => return Some(line),
                 Ok(None) => self.read = true,
                 Err(error) => {
-                    tracing::warn!(chunk = %self.lease.chunk, %error, "its lines could not be read");
+                    self.warn("its lines could not be read", &error);
                     (self.read, self.unreadable) = (true, true);
                 }
             }
@@ -152,12 +149,19 @@ impl Held {
         None
     }
 
-    async fn read_line(&mut self) -> Result<Option<bytes::Bytes>, StoreError> {
+    /// Tells operators of what failed.
+    fn warn(&self, what: &'static str, error: &StoreError) {
+        tracing::warn!(chunk = %self.lease.chunk, attempt = self.lease.attempt, %error, "{what}");
+    }
+
+    async fn read_line(&mut self) -> Result<Option<Line>, StoreError> {
         let lines = match &mut self.lines {
             Some(lines) => lines,
             none @ None => none.insert(Lines::of(self.worker.desk.lines(&self.lease).await?)),
         };
-        Ok(lines.next().await?.map(|line| line.bytes))
+        let Some(line) = lines.next().await? else { return Ok(None) };
+        let read = Line::read(&line.bytes, &self.lease);
+        read.map(Some).ok_or_else(|| StoreError::Corrupt("a sealed line is no request".to_owned()))
     }
 
     fn begin(&mut self, line: Line, pace: &mut Pace) {
@@ -312,7 +316,7 @@ impl Held {
         let standing = match told {
             Ok(standing) => standing,
             Err(error) => {
-                tracing::warn!(chunk = %self.lease.chunk, %error, "the desk does not answer");
+                self.warn("the desk does not answer", &error);
                 return false;
             }
         };

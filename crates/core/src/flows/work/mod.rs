@@ -119,8 +119,8 @@ impl Shift<'_> {
         while !*stopped.borrow() {
             match self.worker.engine.serving().await {
                 Ok(serving) if !serving.models.is_empty() => return serving.models,
-                Ok(_) => tracing::warn!("the engine serves no model"),
-                Err(error) => tracing::info!(%error, "waiting"),
+                Ok(_) => waiting("it serves no model"),
+                Err(error) => waiting(&error.0),
             }
             self.rest(self.worker.rules.idle_ms, stopped).await;
         }
@@ -128,8 +128,7 @@ impl Shift<'_> {
     }
 
     async fn rest(&self, duration_ms: u64, stopped: &mut watch::Receiver<bool>) {
-        let stop = pin!(stopped.wait_for(|stopped| *stopped));
-        future::select(pin!(self.worker.clock.sleep_ms(duration_ms)), stop).await;
+        unless_stopped(self.worker.clock.sleep_ms(duration_ms), stopped).await;
     }
 
     async fn take(&self, models: &[String]) -> Option<Held> {
@@ -151,26 +150,23 @@ impl Shift<'_> {
                 break;
             }
         }
-        let event = {
-            let next = pin!(held::next(self.worker, held));
-            let stop = pin!(stopped.wait_for(|stopped| *stopped));
-            match future::select(next, stop).await {
-                Either::Left((event, _)) => event,
-                Either::Right(_) => return Turned::GoesOn,
-            }
-        };
+        let Some(event) = unless_stopped(held::next(self.worker, held), stopped).await else { return Turned::GoesOn };
         let is_doubtful = match event {
             Event::Called(index, ended) => held[index].called(*ended, &mut self.pace),
             Event::Due(index) => held.get_mut(index).is_some_and(Held::stalls),
         };
-        let died = is_doubtful && self.worker.engine.serving().await.is_err();
-        if died {
-            tracing::error!("the engine died");
-            self.done.deaths += 1;
-            held.iter_mut().for_each(Held::engine_died);
-        }
+        let died = is_doubtful && self.engine_died(held).await;
         self.settle(held).await;
         if died { Turned::EngineDied } else { Turned::GoesOn }
+    }
+
+    /// Asks the engine whether it is there, and does what follows if it is not.
+    async fn engine_died(&mut self, held: &mut [Held]) -> bool {
+        let Err(error) = self.worker.engine.serving().await else { return false };
+        tracing::error!(%error, "the engine died");
+        self.done.deaths += 1;
+        held.iter_mut().for_each(Held::engine_died);
+        true
     }
 
     /// Stores what is due, and leaves chunks that are finished or lost.
@@ -204,4 +200,18 @@ impl Shift<'_> {
             self.count(&mut chunk);
         }
     }
+}
+
+/// What comes of it, unless it is time to stop before that.
+async fn unless_stopped<T>(what: impl Future<Output = T>, stopped: &mut watch::Receiver<bool>) -> Option<T> {
+    let stop = pin!(stopped.wait_for(|stopped| *stopped));
+    match future::select(pin!(what), stop).await {
+        Either::Left((came, _)) => Some(came),
+        Either::Right(_) => None,
+    }
+}
+
+/// Tells operators why nothing is done.
+fn waiting(why: &str) {
+    tracing::info!(why, "waiting for the engine");
 }
