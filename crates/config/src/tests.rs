@@ -64,6 +64,7 @@ fn the_effective_settings_are_a_valid_file() {
          input = 'file_00000000000000000000000000000001'",
         "[server]\nmax_file_bytes = 1\n[batches]\ninput = 'strict'\nwindows = 'any'",
         "[[provider]]\nname = 'b'\nmax_tokens = 9",
+        "[[route]]\nmodel = 'a'\nbackend = 'fleet'\n[fleet]\nchunk_tokens = 1000\nchunk_lines = 7\ncheckpoint = '1s'",
         "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",
     ] {
         let config = file(text).unwrap();
@@ -171,4 +172,21 @@ fn timing_follows_the_provider() {
     assert_eq!(one.poll_tick_ms, 0, "the local poller remembers");
     let all = config.timing();
     assert_eq!((all.poll_interval_ms, all.create_timeout_ms, all.create_grace_ms), (30_000, 60_000, 300_000));
+}
+
+#[test]
+fn a_fleet_needs_no_provider_and_a_key_for_its_workers() {
+    let text = "[[route]]\nmodel = 'own-*'\nbackend = 'fleet'\nupstream_model = 'llama'\n[fleet]\nlease = '5s'";
+    let config = file(text).unwrap();
+    assert!(config.has_fleet() && config.providers.is_empty());
+    assert_eq!(config.fleet.timing.lease_ms, 5_000);
+    assert!(config.own_credentials().len() == 1 && config.relay().unwrap().is_none());
+    let nothing = |_: &str| Lookup::Missing;
+    let keys = looking_up(&format!("[auth]\nmode = 'keys'\n{text}"), &Flags::default(), &nothing).unwrap_err();
+    let wanted = "OFFPEAK_WORKER_KEY is missing: workers show it, since they see what callers sent";
+    assert_eq!(keys, [wanted]);
+    let open = looking_up(&format!("[auth]\nmode = 'open'\n{text}"), &Flags::default(), &nothing);
+    assert!(open.unwrap().fleet.worker_key.is_none());
+    let both = format!("{text}\n[[route]]\nmodel = '*'");
+    assert_eq!(file(&both).unwrap().providers.len(), 1, "what the last route needs");
 }

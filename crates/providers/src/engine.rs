@@ -1,4 +1,4 @@
-//! A model server that speaks OpenAI's dialect, called one request at a time: vLLM, SGLang, TGI, llama.cpp and the like.
+//! A model server that speaks OpenAI's dialect, called one request at a time: vLLM, `SGLang`, TGI, llama.cpp and the like.
 
 use std::time::Duration;
 

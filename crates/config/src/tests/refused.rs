@@ -143,14 +143,19 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "offpeak.toml:4: model: never reached: a route above takes \"a\"",
     ),
     (
-        "[[route]]\nmodel = 'a'\nbackend = 'fleet'",
-        "offpeak.toml:3: backend: this version has no \"fleet\" backend; allowed: \"provider\"",
+        "[[provider]]\nname = 'p'\n[[route]]\nmodel = 'a'\nbackend = 'fleet'\nprovider = 'p'",
+        "offpeak.toml:6: provider: own model servers are no provider",
     ),
+    ("[[provider]]\nname = 'fleet'", "offpeak.toml:2: name: \"fleet\" names own model servers"),
+    ("[fleet]\nlease = '1ms'", "offpeak.toml:2: lease: \"1ms\" is out of range; allowed: 1s to 1h"),
     (
         "[[route]]\nmodel = 'a'\nbackend = 'live'",
-        "offpeak.toml:3: backend: this version has no \"live\" backend; allowed: \"provider\"",
+        "offpeak.toml:3: backend: this version has no \"live\" backend; allowed: \"provider\", \"fleet\"",
     ),
-    ("[[route]]\nmodel = 'a'\nbackend = 'gpu'", "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\""),
+    (
+        "[[route]]\nmodel = 'a'\nbackend = 'gpu'",
+        "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\", \"fleet\"",
+    ),
     ("[[route]]\nmodel = 'a'\nprovider = 'b'", "offpeak.toml:3: provider: there is no provider \"b\"; allowed: openai"),
     ("[[route]]\nmodel = 'a'\nupstream_model = 'b*'", "offpeak.toml:3: upstream_model: one name, without `*`"),
     (
@@ -172,12 +177,12 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "offpeak.toml:2: max_file_bytes: 8589934593 is out of range; allowed: 1 to 8589934592",
     ),
     (
-        "\n[fleet]\nkind = 'g6'",
-        "offpeak.toml:2: unknown table or key `fleet`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [webhooks], [inbox], [[schedule]], [limits], [retention]",
+        "\n[gpus]\nkind = 'g6'",
+        "offpeak.toml:2: unknown table or key `gpus`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [fleet], [batches], [webhooks], [inbox], [[schedule]], [limits], [retention]",
     ),
     (
         "hooks.allow_private = true",
-        "offpeak.toml:1: unknown table or key `hooks`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [batches], [webhooks], [inbox], [[schedule]], [limits], [retention]",
+        "offpeak.toml:1: unknown table or key `hooks`; allowed: [server], [auth], [waiting], [[provider]], [[class]], [[route]], [fleet], [batches], [webhooks], [inbox], [[schedule]], [limits], [retention]",
     ),
     ("[server]\nlisten = '127.0.0.1:1'\nlisten = '127.0.0.1:2'", "offpeak.toml:3: not valid TOML: duplicate key"),
     ("[server]\nlisten 1", "offpeak.toml:2: not valid TOML: key with no value, expected `=`"),

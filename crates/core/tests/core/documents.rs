@@ -11,7 +11,7 @@ const FILES: [&str; 12] =
 /// The documents whose words are checked.
 fn documents() -> Vec<String> {
     let decisions = names("docs/decisions").into_iter().map(|name| format!("docs/decisions/{name}"));
-    let guides = ["ARCHITECTURE", "state_machine", "deploy", "nightly", "operations", "waiting"];
+    let guides = ["ARCHITECTURE", "state_machine", "deploy", "fleet", "nightly", "operations", "waiting", "webhooks"];
     let guides = guides.map(|name| format!("docs/{name}.md"));
     let others = ["README.md", "CHANGELOG.md"].map(str::to_owned);
     others.into_iter().chain(guides).chain(decisions).collect()
@@ -115,13 +115,14 @@ fn the_table_of_examples_is_the_folder() {
 /// What a user would run or read: no pins, no settings, and not what checks the answers.
 fn examples() -> BTreeSet<String> {
     let folders = names("examples").into_iter().filter(|name| root().join("examples").join(name).is_dir());
-    let mut found = BTreeSet::new();
+    let rust = names("examples/rust/src/bin").into_iter().map(|name| format!("rust/src/bin/{name}"));
+    let mut found: BTreeSet<String> = rust.collect();
     for folder in folders {
         for name in names(&format!("examples/{folder}")) {
             let place = root().join("examples").join(&folder).join(&name);
             let program = place.join("main.go").exists() || place.join("client.go").exists();
-            let script = [".py", ".mjs", ".ts", ".sh"].iter().any(|end| name.ends_with(end));
-            if (program || script) && name.split('.').next() != Some("check") {
+            let script = [".java", ".py", ".mjs", ".ts", ".sh"].iter().any(|end| name.ends_with(end));
+            if (program || script) && name.split('.').next().is_some_and(|name| !name.eq_ignore_ascii_case("check")) {
                 found.insert(format!("{folder}/{name}"));
             }
         }
