@@ -86,7 +86,8 @@ fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
         relay_ms: None,
     };
     let (index, walk) = (Some(Arc::new(fakes.jobs.clone()) as Arc<_>), Some(Arc::new(fakes.jobs.clone()) as Arc<_>));
-    let abilities = Abilities { index, walk, relay: None, share: None, deliver: Some(Arc::new(Carrier::default())) };
+    let deliver = Some(Arc::new(Carrier::default()) as Arc<_>);
+    let abilities = Abilities { index, walk, relay: None, share: None, deliver, work: None };
     let routes = Routes(vec![route("small*", Some("large")), route("*", None)]);
     let auth = (Auth::Open, Arc::new(fakes.keys.clone()) as Arc<_>);
     router(Arc::new(Gateway::new(ports, waiters, auth, routes, rules, abilities)))

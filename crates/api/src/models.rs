@@ -1,4 +1,5 @@
-//! `GET /v1/models`: what the routes offer; a wildcard route lists the upstream's.
+//! `GET /v1/models`: what the routes offer, and who runs it; a wildcard route to a provider lists the upstream's, one to own
+//! model servers none, since those are known to their workers only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
+use offpeak_core::fleet;
+use offpeak_core::route::Route;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,10 +27,11 @@ const LONGEST_LIST: usize = 4 << 20;
 pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     authenticate(&gateway, &headers).await?;
     let mut models: BTreeMap<String, Value> = BTreeMap::new();
-    if gateway.routes.0.iter().any(|route| route.model.exact().is_none()) {
+    let at_provider = |route: &Route| route.provider != fleet::NAME;
+    if gateway.routes.0.iter().any(|route| route.model.exact().is_none() && at_provider(route)) {
         for model in upstream(&gateway, &headers).await? {
             let Some(id) = model.get("id").and_then(Value::as_str) else { continue };
-            if gateway.routes.find(id).is_some() {
+            if gateway.routes.find(id).is_some_and(at_provider) {
                 models.insert(id.to_owned(), model);
             }
         }
@@ -53,7 +57,9 @@ pub(crate) async fn show(
             let message = "The model does not exist or you do not have access to it.";
             Err(ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message))
         }
-        Some(route) if route.model.exact().is_some() => Ok(Json(model(&id, &route.provider)).into_response()),
+        Some(route) if route.model.exact().is_some() || route.provider == fleet::NAME => {
+            Ok(Json(model(&id, &route.provider)).into_response())
+        }
         Some(_) if relay::ambiguous(uri.path()) => Err(ApiError::no_such_url(uri.path())),
         Some(_) => relay::get(&gateway, uri.path(), &headers).await,
     }

@@ -17,6 +17,8 @@ const MODEL: &str = "gpt-4o-mini";
 async fn calls_and_batches_are_answered_by_own_engines() {
     let (provider, engine) = (Upstream::sound().await, Upstream::sound().await);
     let gateway = Gateway::before(&provider).config(FLEET).start().await;
+    assert_eq!(gateway.http.json("/v1/models").await["data"], json!([]));
+    assert_eq!(gateway.http.json(&format!("/v1/models/{MODEL}")).await["owned_by"], "fleet");
     let mut worker = Working::start(&gateway, &engine, &[]);
     Load::of(&gateway.http, "fleet", 200).run().await.all_right(200);
     let file = store(&gateway.http, &input("line", 1_000, &[MODEL, "gpt-5-mini"])).await.unwrap();
