@@ -1,6 +1,6 @@
 //! A chunk that is held: its lines, the calls that run, the answers that are not stored yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,6 +20,9 @@ use crate::ports::{Called, Checkpoint, Lease, Leaving, Standing, StoreError};
 
 /// A line is put off so often for an engine that has too much to do, before that is its answer.
 const PUT_OFF: u32 = 50;
+
+/// Lines are asked for so often in a row before others may try.
+const READS: u32 = 3;
 
 /// The longest pause between two tries, milliseconds.
 const LONGEST_PAUSE_MS: u64 = 30_000;
@@ -60,6 +63,10 @@ pub(super) struct Held {
     lease: Lease,
     standing: Standing,
     lines: Option<Lines>,
+    /// Lines that were begun: where they have to be asked for again, these come again.
+    begun: BTreeSet<JobId>,
+    /// How often in a row they could not be read.
+    unread: u32,
     /// Every line was begun, or no more can be.
     read: bool,
     /// Its lines could not be read.
@@ -90,6 +97,8 @@ impl Held {
             lease,
             standing: Standing::Held,
             lines: None,
+            begun: BTreeSet::new(),
+            unread: 0,
             read: false,
             unreadable: false,
             again: Vec::new(),
@@ -138,11 +147,17 @@ impl Held {
     async fn next_line(&mut self) -> Option<Line> {
         while !self.read {
             match self.read_line().await {
-                Ok(Some(line)) => return Some(line),
+                Ok(Some(line)) if self.begun.insert(line.id) => {
+                    self.unread = 0;
+                    return Some(line);
+                }
+                Ok(Some(_)) => {}
                 Ok(None) => self.read = true,
                 Err(error) => {
                     self.warn("its lines could not be read", &error);
-                    (self.read, self.unreadable) = (true, true);
+                    self.lines = None;
+                    self.unread += 1;
+                    (self.read, self.unreadable) = (self.unread >= READS, self.unread >= READS);
                 }
             }
         }

@@ -25,6 +25,9 @@ use crate::ports::{Ask, Clock, Desk, Engine};
 /// Chunks held at once: one that runs, and one to go on with.
 const HELD: usize = 2;
 
+/// What is held is kept for an engine that is not ready for so long, milliseconds: longer than most take to load a model.
+const ABSENT_MS: u64 = 300_000;
+
 /// A worker.
 #[derive(Clone)]
 pub struct Worker {
@@ -76,13 +79,17 @@ pub struct Done {
 
 /// Works until it is told to stop; what it holds then is brought or given back.
 pub async fn work(worker: &Worker, mut stopped: watch::Receiver<bool>) -> Done {
-    let mut shift = Shift { worker, pace: Pace::new(worker.rules.first, worker.rules.most), done: Done::default() };
+    let pace = Pace::new(worker.rules.first, worker.rules.most);
+    let mut shift = Shift { worker, pace, absent_since_ms: None, done: Done::default() };
     let mut held: Vec<Held> = Vec::new();
     let mut models: Vec<String> = Vec::new();
     while !*stopped.borrow() {
         if models.is_empty() {
-            models = shift.ready(&mut stopped).await;
-            continue;
+            models = shift.models().await;
+            if models.is_empty() {
+                shift.wait(&mut held, &mut stopped).await;
+                continue;
+            }
         }
         if held.len() < HELD && held.iter().all(Held::is_dry) {
             held.extend(shift.take(&models).await);
@@ -110,21 +117,34 @@ enum Turned {
 struct Shift<'a> {
     worker: &'a Worker,
     pace: Pace,
+    /// Since when the engine is not ready.
+    absent_since_ms: Option<u64>,
     done: Done,
 }
 
 impl Shift<'_> {
-    /// The engine's models, once it is ready; none if it is time to stop.
-    async fn ready(&self, stopped: &mut watch::Receiver<bool>) -> Vec<String> {
-        while !*stopped.borrow() {
-            match self.worker.engine.serving().await {
-                Ok(serving) if !serving.models.is_empty() => return serving.models,
-                Ok(_) => waiting("it serves no model"),
-                Err(error) => waiting(&error.0),
+    /// The engine's models; none while it is not ready.
+    async fn models(&mut self) -> Vec<String> {
+        match self.worker.engine.serving().await {
+            Ok(serving) if !serving.models.is_empty() => {
+                self.absent_since_ms = None;
+                return serving.models;
             }
-            self.rest(self.worker.rules.idle_ms, stopped).await;
+            Ok(_) => waiting("it serves no model"),
+            Err(error) => waiting(&error.0),
         }
         Vec::new()
+    }
+
+    /// Keeps what is held while the engine is not ready; after a while others may have it.
+    async fn wait(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) {
+        let now_ms = self.worker.clock.now_ms();
+        let since_ms = *self.absent_since_ms.get_or_insert(now_ms);
+        if now_ms.saturating_sub(since_ms) >= ABSENT_MS {
+            self.leave(std::mem::take(held)).await;
+        }
+        self.settle(held).await;
+        self.rest(self.worker.rules.idle_ms, stopped).await;
     }
 
     async fn rest(&self, duration_ms: u64, stopped: &mut watch::Receiver<bool>) {
