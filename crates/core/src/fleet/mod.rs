@@ -12,12 +12,17 @@ mod chunk;
 mod cut;
 mod pace;
 mod plan;
+mod scale;
 mod share;
 
 pub use chunk::{Chunk, ChunkEvent, ChunkId, ChunkState, NotHeld, Part};
 pub use cut::{Cut, Request, cut};
 pub use pace::Pace;
 pub use plan::{Plan, Record};
+pub use scale::{
+    Decision, Demand, Instance, InstanceState, Pool, Prices, Purchase, Scaling, Shortage, Why, ends_itself,
+    outstanding, scale,
+};
 pub use share::{Served, next_of};
 
 /// The name of the fleet among backends, and of its credential: no provider may bear it.

@@ -7,5 +7,6 @@ mod batches;
 mod documents;
 mod jobs;
 mod repository;
+mod scale;
 mod state_machine;
 mod submissions;

@@ -27,5 +27,18 @@ pub(crate) fn compare(path: &str, generated: &str) {
         fs::write(root().join(path), generated).unwrap();
     }
     let stored = fs::read_to_string(root().join(path)).unwrap_or_default();
-    assert!(stored == generated, "{path} differs from the code; run: UPDATE_DOCS=1 cargo test -p offpeak-core");
+    if stored != generated {
+        let differs =
+            (1..).zip(lines(&stored).zip(lines(generated))).find(|(_, (stored, generated))| stored != generated);
+        let (number, (stored, generated)) = differs.unwrap();
+        panic!(
+            "{path} differs from the code, first in line {number}\n  stored: {stored}\n  now:    {generated}\n\
+             if the code is right, run: UPDATE_DOCS=1 cargo test -p offpeak-core"
+        );
+    }
+}
+
+/// The lines of a text, and then its end, for ever.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive('\n').chain(std::iter::repeat("(nothing)"))
 }
