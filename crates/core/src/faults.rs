@@ -56,6 +56,16 @@ faults! {
     FinishedLinesRerun,
     /// A line that ran alone when its engine died is called again (fleet).
     KillerRunsAgain,
+    /// A line that is to run alone runs beside those of another chunk (fleet).
+    AloneInACrowd,
+    /// A row names a part before it is durable (fleet).
+    PartBeforeDurable,
+    /// A holder's word does not renew its lease (fleet).
+    LeaseUnrenewed,
+    /// A checkpoint whose reply was lost is stored again under another name (fleet).
+    CheckpointRenamed,
+    /// Whoever once held a chunk may give it back (fleet).
+    GivenBackByAnybody,
     /// Usage is added instead of created if absent (rule 9).
     UsageTwice,
     /// The sweep expires a packed row whose submission lists it (rule 10).

@@ -102,6 +102,7 @@ impl ports::Engine for Engine {
         let response = match call.timeout(Duration::from_millis(timeout_ms)).body(body).send().await {
             Ok(response) => response,
             Err(error) if error.is_timeout() && !error.is_connect() => return Called::TimedOut,
+            Err(error) if error.is_connect() => return Called::Unreached(cause(&error).to_owned()),
             Err(error) => return Called::Broken(cause(&error).to_owned()),
         };
         let status = response.status().as_u16();

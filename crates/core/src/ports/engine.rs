@@ -28,8 +28,10 @@ pub enum Called {
     },
     /// No answer in time.
     TimedOut,
-    /// The connection could not be made, or broke.
+    /// The connection broke.
     Broken(String),
+    /// The connection could not be made: the engine never saw the request.
+    Unreached(String),
 }
 
 /// The engine is not there, or not ready.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt};
 
-use super::{Stores, TRIES, part_name, plan};
+use super::{Stores, TRIES, forget, is_over, part_name, plan};
 use crate::batch::line_id;
 use crate::faults::{Fault, planted};
 use crate::fleet::{Chunk, ChunkEvent, Part, Record, Timing, next_of};
@@ -69,11 +69,16 @@ impl Desk {
         finished: Option<Checkpoint>,
         event: impl Fn(Option<Part>, u64) -> ChunkEvent,
     ) -> Result<Standing, StoreError> {
+        if planted(Fault::PartBeforeDurable)
+            && let Some(finished) = &finished
+        {
+            self.name(lease, Some(&part(lease, finished)), &event).await?;
+        }
         let part = match finished.filter(|finished| finished.lines > 0) {
             Some(finished) => Some(self.store(lease, finished).await?),
             None => None,
         };
-        let standing = self.name(lease, part.as_ref(), event).await;
+        let standing = self.name(lease, part.as_ref(), &event).await;
         if let (Ok(Standing::Lost), Some(part)) = (&standing, &part) {
             self.stores.objects.delete(&part.object).await?;
         }
@@ -85,7 +90,7 @@ impl Desk {
         &self,
         lease: &Lease,
         part: Option<&Part>,
-        event: impl Fn(Option<Part>, u64) -> ChunkEvent,
+        event: &impl Fn(Option<Part>, u64) -> ChunkEvent,
     ) -> Result<Standing, StoreError> {
         for _ in 0..TRIES {
             let Some(row) = self.stores.chunks.get(lease.chunk).await? else { return Ok(Standing::Lost) };
@@ -105,12 +110,11 @@ impl Desk {
     }
 
     async fn store(&self, lease: &Lease, finished: Checkpoint) -> Result<Part, StoreError> {
-        let object = part_name(lease, finished.number);
-        let bytes = finished.bytes.len() as u64;
-        let mut writer = self.stores.objects.create(&object).await?;
+        let part = part(lease, &finished);
+        let mut writer = self.stores.objects.create(&part.object).await?;
         writer.write(finished.bytes).await?;
         writer.finish().await?;
-        Ok(Part { object, lines: finished.lines, failed: finished.failed, bytes })
+        Ok(part)
     }
 
     /// Which lines of a chunk are answered.
@@ -143,7 +147,12 @@ impl ports::Desk for Desk {
 
     async fn lines(&self, lease: &Lease) -> Result<ByteStream, StoreError> {
         let chunk = self.stores.chunks.get(lease.chunk).await?.ok_or(StoreError::NotFound)?;
-        let row = self.stores.submissions.get(lease.chunk.submission).await?.ok_or(StoreError::NotFound)?;
+        let row = self.stores.submissions.get(lease.chunk.submission).await?;
+        if is_over(row.as_ref()) {
+            // Whoever created it was so late that everything had ended.
+            forget(&self.stores, lease.chunk.submission).await?;
+        }
+        let row = row.filter(|row| !is_over(Some(row))).ok_or(StoreError::NotFound)?;
         let sealed = row.sealed.ok_or(StoreError::NotFound)?;
         let answered = self.answered(&chunk).await?;
         let records = plan::records(&self.stores, lease.chunk.submission, chunk.first, chunk.lines).await?;
@@ -157,7 +166,8 @@ impl ports::Desk for Desk {
     }
 
     async fn keep(&self, lease: &Lease, finished: Option<Checkpoint>) -> Result<Standing, StoreError> {
-        let (attempt, lease_ms) = (lease.attempt, self.timing.lease_ms);
+        let attempt = lease.attempt;
+        let lease_ms = if planted(Fault::LeaseUnrenewed) { 0 } else { self.timing.lease_ms };
         self.write(lease, finished, |part, now_ms| ChunkEvent::Keep { attempt, part, until_ms: now_ms + lease_ms })
             .await
     }
@@ -177,6 +187,12 @@ impl ports::Desk for Desk {
         })
         .await
     }
+}
+
+/// What the row says of what is finished.
+fn part(lease: &Lease, finished: &Checkpoint) -> Part {
+    let object = part_name(lease, finished.number);
+    Part { object, lines: finished.lines, failed: finished.failed, bytes: finished.bytes.len() as u64 }
 }
 
 /// Lines that are read in one call, in their order.

@@ -24,10 +24,13 @@ use crate::ports::{
     Backend, BackendError, BatchPhase, BatchReport, Chunks, Clock, CreateReply, Download, Lease, Marker, NewBatch,
     Objects, ProviderFile, StoreError, Submissions, Upload,
 };
-use crate::submission::{Limits, LineCounts};
+use crate::submission::{Limits, LineCounts, State, Submission};
 
 /// Rows written in one call.
 const ROWS: usize = 100;
+
+/// Objects listed in one call.
+const PAGE: usize = 100;
 
 /// How often a write is tried whose row somebody else changes.
 const TRIES: usize = 16;
@@ -78,6 +81,9 @@ impl Fleet {
     /// Cuts the submission and stores its chunks, those that are not there yet.
     async fn place(&self, submission: SubmissionId) -> Result<(), StoreError> {
         let row = self.stores.submissions.get(submission).await?.ok_or(StoreError::NotFound)?;
+        if is_over(Some(&row)) {
+            return Ok(());
+        }
         let sealed = row.sealed.as_ref().ok_or(StoreError::NotFound)?;
         let (tenants, cuts) = plan::write(&self.stores, submission, sealed, &self.timing).await?;
         let of = u32::try_from(cuts.len()).unwrap_or(u32::MAX);
@@ -193,18 +199,38 @@ impl Backend for Fleet {
         Ok(Download { length: Some(length), bytes: opened.flatten().boxed() })
     }
 
-    /// The results' name stands for all that the fleet keeps of a submission; the input's for nothing.
+    /// The results' name stands for all that the fleet keeps of a submission. The input's does too, once the submission is
+    /// done: one that ended without a line has no results. Before that, who lost a race to upload deletes it.
     async fn delete(&self, _: &SecretString, file: &FileId) -> Result<(), BackendError> {
-        let Some(submission) = of_results(file) else { return Ok(()) };
         let gone = async {
-            let chunks = self.stores.chunks.of(submission).await?;
-            for part in chunks.iter().flat_map(|chunk| &chunk.parts) {
-                self.stores.objects.delete(&part.object).await?;
+            if let Some(submission) = of_results(file) {
+                return forget(&self.stores, submission).await;
             }
-            self.stores.objects.delete(&plan::name(submission)).await?;
-            self.stores.chunks.delete(submission).await
+            let Ok(submission) = file.as_str().parse() else { return Ok(()) };
+            if is_over(self.stores.submissions.get(submission).await?.as_ref()) {
+                forget(&self.stores, submission).await?;
+            }
+            Ok(())
         };
-        gone.await.map_err(|error| unavailable(&error))
+        gone.await.map_err(|error: StoreError| unavailable(&error))
+    }
+}
+
+/// Whether nobody wants a submission's chunks any more.
+fn is_over(row: Option<&Submission>) -> bool {
+    row.is_none_or(|row| matches!(row.state, State::Done { .. }))
+}
+
+/// Deletes all that is kept of a submission; also what dead workers stored and no row names.
+async fn forget(stores: &Stores, submission: SubmissionId) -> Result<(), StoreError> {
+    loop {
+        let page = stores.objects.list(&format!("fleet/{submission}"), None, PAGE).await?;
+        if page.is_empty() {
+            return stores.chunks.delete(submission).await;
+        }
+        for (name, _) in page {
+            stores.objects.delete(&name).await?;
+        }
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) fn verdict(called: Called) -> Verdict {
         Called::TimedOut => {
             Verdict::TooMuch { pause_ms: None, answer: silent("engine_timeout", "The engine did not answer in time.") }
         }
-        Called::Broken(why) => {
+        Called::Broken(why) | Called::Unreached(why) => {
             let answer = silent("engine_unreachable", &format!("The engine did not answer: {why}."));
             Verdict::Failed { pause_ms: None, answer }
         }

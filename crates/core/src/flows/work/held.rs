@@ -33,6 +33,9 @@ const DYING_MS: u64 = 10_000;
 /// Without any answer for so long an engine is asked whether it is there, milliseconds.
 const STALL_MS: u64 = 15_000;
 
+/// A desk that did not answer is asked again after so long, milliseconds.
+const ASKED_AGAIN_MS: u64 = 2_000;
+
 /// A call that has ended: its line, its number, what came of it.
 pub(super) struct Ended {
     line: Line,
@@ -77,11 +80,17 @@ pub(super) struct Held {
     alone: VecDeque<Line>,
     calls: FuturesUnordered<BoxFuture<'static, Ended>>,
     running: Vec<Line>,
+    /// Lines without an answer of which one may kill the engine, whether they were read or not.
+    suspects: BTreeSet<JobId>,
+    /// It may begin no line, though one be due: first a call has to end.
+    is_full: bool,
     unstored: Unstored,
     /// The checkpoint whose reply is not known.
     pending: Option<Checkpoint>,
     checkpoints: u32,
     kept_ms: u64,
+    /// The desk did not answer, and is not asked before that.
+    asked_ms: u64,
     /// When a call ended last.
     heard_ms: u64,
     /// Lines stored, and those of them without success, that nobody has counted.
@@ -94,6 +103,7 @@ impl Held {
         tracing::info!(chunk = %lease.chunk, attempt = lease.attempt, lines = lease.lines, "a chunk is taken");
         Self {
             worker: worker.clone(),
+            suspects: lease.suspects.iter().copied().collect(),
             lease,
             standing: Standing::Held,
             lines: None,
@@ -105,18 +115,37 @@ impl Held {
             alone: VecDeque::new(),
             calls: FuturesUnordered::new(),
             running: Vec::new(),
+            is_full: false,
             unstored: Unstored::default(),
             pending: None,
             checkpoints: 0,
             kept_ms: now_ms,
+            asked_ms: 0,
             heard_ms: now_ms,
             uncounted: (0, 0),
         }
     }
 
-    /// Whether it has no line that could begin: the next chunk may.
+    /// Whether it has no line that could begin, and none that runs alone: the next chunk may.
     pub(super) fn is_dry(&self) -> bool {
-        self.standing != Standing::Held || (self.read && self.again.is_empty() && self.alone.is_empty())
+        let runs_alone = || self.running.iter().any(|line| line.suspect) && !planted(Fault::AloneInACrowd);
+        let is_begun = || self.read && self.again.is_empty() && self.alone.is_empty();
+        self.standing != Standing::Held || (is_begun() && !runs_alone())
+    }
+
+    /// How many of its lines run.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Has it begin no line before a call has ended.
+    pub(super) const fn wait(&mut self) {
+        self.is_full = true;
+    }
+
+    /// Whether the desk has just not answered, and is left alone for a while.
+    pub(super) fn is_put_off(&self) -> bool {
+        self.worker.clock.now_ms() < self.asked_ms
     }
 
     /// Whether nothing of it is left to run.
@@ -124,9 +153,9 @@ impl Held {
         self.is_dry() && self.running.is_empty()
     }
 
-    /// Begins as many lines as the engine takes.
-    pub(super) async fn fill(&mut self, pace: &mut Pace) {
-        while self.standing == Standing::Held && self.running.len() < pace.limit() {
+    /// Begins as many lines as the engine takes beside so many of other chunks.
+    pub(super) async fn fill(&mut self, pace: &mut Pace, others: usize) {
+        while self.standing == Standing::Held && others + self.running.len() < pace.limit() {
             let now_ms = self.worker.clock.now_ms();
             let line = match self.again.iter().position(|(due_ms, _)| *due_ms <= now_ms) {
                 Some(at) => self.again.swap_remove(at).1,
@@ -137,7 +166,11 @@ impl Held {
             };
             if line.suspect { self.alone.push_back(line) } else { self.begin(line, pace) }
         }
-        let crowd = !self.running.is_empty() || !self.again.is_empty() || !self.read;
+        self.is_full = others + self.running.len() >= pace.limit();
+        let crowd = (others > 0 && !planted(Fault::AloneInACrowd))
+            || !self.running.is_empty()
+            || !self.again.is_empty()
+            || !self.read;
         if !crowd && let Some(line) = self.alone.pop_front() {
             self.begin(line, pace);
         }
@@ -198,6 +231,8 @@ impl Held {
         let now_ms = self.worker.clock.now_ms();
         self.heard_ms = now_ms;
         self.running.retain(|running| running.id != line.id);
+        // What never got there has not killed it.
+        let failed_ms = if matches!(called, Called::Unreached(_)) { line.failed_ms } else { now_ms };
         match verdict(called) {
             Verdict::Answered(answer) => {
                 pace.went_well();
@@ -210,7 +245,7 @@ impl Held {
                 false
             }
             Verdict::Failed { pause_ms, answer } => {
-                self.retry(Line { failed: line.failed + 1, failed_ms: now_ms, ..line }, pause_ms, &answer);
+                self.retry(Line { failed: line.failed + 1, failed_ms, ..line }, pause_ms, &answer);
                 true
             }
         }
@@ -231,6 +266,7 @@ impl Held {
     fn answer(&mut self, line: &Line, answer: &Answer) {
         let unstored = &mut self.unstored;
         answer.write(&mut unstored.bytes, &line.custom_id, &line.quoted);
+        self.suspects.remove(&line.id);
         unstored.lines += 1;
         unstored.failed += u32::from(!answer.succeeded());
         unstored.since_ms.get_or_insert(self.worker.clock.now_ms());
@@ -247,6 +283,7 @@ impl Held {
             if line.suspect && !planted(Fault::KillerRunsAgain) {
                 self.answer(&line, &killed_it());
             } else {
+                self.suspects.insert(line.id);
                 self.alone.push_back(Line { suspect: true, failed: 0, ..line });
             }
         }
@@ -266,9 +303,10 @@ impl Held {
     fn due_ms(&self) -> u64 {
         let lease_ms = self.kept_ms + self.lease.lease_ms / 3;
         let checkpoint_ms = self.unstored.since_ms.map(|since_ms| since_ms + self.lease.checkpoint_ms);
-        let line_ms = self.again.iter().map(|(due_ms, _)| *due_ms).min();
+        let line_ms = self.again.iter().map(|(due_ms, _)| *due_ms).min().filter(|_| !self.is_full);
         let silent_ms = (!self.running.is_empty()).then_some(self.heard_ms + STALL_MS);
-        [checkpoint_ms, line_ms, silent_ms].into_iter().flatten().fold(lease_ms, u64::min)
+        let desk_ms = checkpoint_ms.map_or(lease_ms, |due_ms| due_ms.min(lease_ms)).max(self.asked_ms);
+        [line_ms, silent_ms].into_iter().flatten().fold(desk_ms, u64::min)
     }
 
     /// Stores what is due and renews its lease; whether it is held no more.
@@ -309,8 +347,7 @@ impl Held {
         if ends {
             return Leaving::Finished;
         }
-        let open = self.running.iter().chain(self.again.iter().map(|(_, line)| line)).chain(&self.alone);
-        let suspects: Vec<JobId> = open.filter(|line| line.suspect).map(|line| line.id).collect();
+        let suspects = self.suspects.iter().copied().collect();
         Leaving::GivenBack { pause_ms: if self.unreadable { LONGEST_PAUSE_MS } else { 0 }, suspects }
     }
 
@@ -321,20 +358,26 @@ impl Held {
             self.pending = Some(Checkpoint { number: self.checkpoints, bytes: bytes.freeze(), lines, failed });
             self.checkpoints += 1;
         }
+        if planted(Fault::CheckpointRenamed)
+            && let Some(pending) = &mut self.pending
+        {
+            pending.number = self.checkpoints;
+            self.checkpoints += 1;
+        }
         self.pending.clone()
     }
 
     /// Takes what the desk says; whether it said anything.
     fn heard(&mut self, told: Result<Standing, StoreError>, now_ms: u64) -> bool {
-        // Where nothing was said it is asked again when the lease is due next.
-        self.kept_ms = now_ms;
         let standing = match told {
             Ok(standing) => standing,
             Err(error) => {
                 self.warn("the desk does not answer", &error);
+                self.asked_ms = self.worker.clock.now_ms() + ASKED_AGAIN_MS;
                 return false;
             }
         };
+        self.kept_ms = now_ms;
         self.standing = self.standing.max(standing);
         if self.standing != Standing::Held {
             self.calls.clear();

@@ -20,7 +20,7 @@ pub(super) struct Line {
     pub(super) body: Bytes,
     /// Calls of it that failed.
     pub(super) failed: u32,
-    /// When the last of these did, Unix milliseconds.
+    /// When the last that reached the engine did, Unix milliseconds.
     pub(super) failed_ms: u64,
     /// Calls of it that were too much for the engine.
     pub(super) put_off: u32,

@@ -164,11 +164,16 @@ impl Shift<'_> {
 
     /// Begins what may begin, waits for what comes first, and does what it asks for.
     async fn turn(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) -> Turned {
+        let (mut running, mut may_begin) = (held.iter().map(Held::running).sum::<usize>(), true);
         for chunk in held.iter_mut() {
-            chunk.fill(&mut self.pace).await;
-            if !chunk.is_dry() {
-                break;
+            if !may_begin {
+                chunk.wait();
+                continue;
             }
+            let others = running - chunk.running();
+            chunk.fill(&mut self.pace, others).await;
+            running = others + chunk.running();
+            may_begin = chunk.is_dry();
         }
         let Some(event) = unless_stopped(held::next(self.worker, held), stopped).await else { return Turned::GoesOn };
         let is_doubtful = match event {
@@ -193,6 +198,10 @@ impl Shift<'_> {
     async fn settle(&mut self, held: &mut Vec<Held>) {
         let mut left = Vec::with_capacity(held.len());
         for mut chunk in held.drain(..) {
+            if chunk.is_put_off() {
+                left.push(chunk);
+                continue;
+            }
             let finished = chunk.is_finished();
             let gone = if finished { chunk.leave().await } else { chunk.keep().await };
             self.count(&mut chunk);
