@@ -1,19 +1,35 @@
-//! Runs seeds of the crash world: `--seed N [--fault NAME] [--trace]`, or `--seeds N [--from M] [--fault NAME]`.
+//! Runs seeds of a crash world: `--seed N [--fault NAME] [--trace]`, or `--seeds N [--from M] [--fault NAME]`.
 //!
+//! `--world jobs` is the default; there is also that of `batches`, and that of the `fleet`.
 //! Every failing seed is printed; the exit status says whether there was one.
 
+use std::fmt::Display;
+use std::ops::AddAssign;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
 use offpeak_core::faults::Fault;
-use offpeak_testkit::crash::{Counts, Outcome, fault, run};
+use offpeak_testkit::crash::{self, Outcome, fault};
+use offpeak_testkit::{batches, fleet};
 
 /// Failing seeds that are printed at most.
 const PRINTED: u64 = 20;
 
+/// Runs a seed of a world, with a fault if one is named, traced or not.
+type Run<C> = fn(u64, Option<Fault>, bool) -> Outcome<C>;
+
+#[derive(Debug, Clone, Copy, Default)]
+enum World {
+    #[default]
+    Jobs,
+    Batches,
+    Fleet,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Wanted {
+    world: World,
     from: u64,
     seeds: u64,
     fault: Option<Fault>,
@@ -22,10 +38,28 @@ struct Wanted {
 
 fn main() -> ExitCode {
     let Some(wanted) = wanted(std::env::args().skip(1)) else {
-        print("usage: crash --seed N [--fault NAME] [--trace] | --seeds N [--from M] [--fault NAME]");
+        print("usage: crash [--world jobs|batches|fleet] --seed N [--fault NAME] [--trace]");
+        print("       crash [--world jobs|batches|fleet] --seeds N [--from M] [--fault NAME]");
         return ExitCode::from(2);
     };
-    if wanted.seeds == 1 { one(wanted) } else { many(wanted) }
+    match wanted.world {
+        World::Jobs => seeds(wanted, crash::run),
+        World::Batches => seeds(wanted, batches::run),
+        World::Fleet => seeds(wanted, fleet::run),
+    }
+}
+
+fn seeds<C: Display + Default + AddAssign + Send + 'static>(wanted: Wanted, run: Run<C>) -> ExitCode {
+    if wanted.seeds == 1 { one(wanted, run) } else { many(wanted, run) }
+}
+
+fn world(name: &str) -> Option<World> {
+    match name {
+        "jobs" => Some(World::Jobs),
+        "batches" => Some(World::Batches),
+        "fleet" => Some(World::Fleet),
+        _ => None,
+    }
 }
 
 fn wanted(mut words: impl Iterator<Item = String>) -> Option<Wanted> {
@@ -35,6 +69,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Option<Wanted> {
             "--seed" | "--from" => wanted.from = words.next()?.parse().ok()?,
             "--seeds" => wanted.seeds = words.next()?.parse().ok()?,
             "--fault" => wanted.fault = Some(fault(&words.next()?)?),
+            "--world" => wanted.world = world(&words.next()?)?,
             "--trace" => wanted.trace = true,
             _ => return None,
         }
@@ -42,7 +77,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Option<Wanted> {
     Some(wanted)
 }
 
-fn one(wanted: Wanted) -> ExitCode {
+fn one<C: Display>(wanted: Wanted, run: Run<C>) -> ExitCode {
     let outcome = run(wanted.from, wanted.fault, wanted.trace);
     for line in &outcome.trace {
         print(line);
@@ -53,11 +88,11 @@ fn one(wanted: Wanted) -> ExitCode {
 }
 
 /// Every processor takes its share.
-fn many(wanted: Wanted) -> ExitCode {
+fn many<C: Display + Default + AddAssign + Send + 'static>(wanted: Wanted, run: Run<C>) -> ExitCode {
     let began = Instant::now();
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let shares: Vec<_> = (0..threads).map(|share| thread::spawn(move || work(wanted, share, threads))).collect();
-    let (mut counts, mut failing) = (Counts::default(), 0);
+    let shares: Vec<_> = (0..threads).map(|share| thread::spawn(move || work(wanted, run, share, threads))).collect();
+    let (mut counts, mut failing) = (C::default(), 0);
     for share in shares {
         let Ok((share, failed)) = share.join() else { return ExitCode::FAILURE };
         counts += share;
@@ -68,22 +103,22 @@ fn many(wanted: Wanted) -> ExitCode {
     if failing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn work(wanted: Wanted, share: u64, threads: u64) -> (Counts, u64) {
-    let (mut counts, mut failing) = (Counts::default(), 0);
+fn work<C: Default + AddAssign>(wanted: Wanted, run: Run<C>, share: u64, threads: u64) -> (C, u64) {
+    let (mut counts, mut failing) = (C::default(), 0);
     for seed in (wanted.from + share..wanted.from + wanted.seeds).step_by(usize::try_from(threads).unwrap_or(1)) {
         let outcome = run(seed, wanted.fault, false);
-        counts += outcome.counts;
         if !outcome.failures.is_empty() {
             failing += 1;
             if failing <= PRINTED {
                 told(seed, &outcome);
             }
         }
+        counts += outcome.counts;
     }
     (counts, failing)
 }
 
-fn told(seed: u64, outcome: &Outcome) {
+fn told<C>(seed: u64, outcome: &Outcome<C>) {
     for failure in &outcome.failures {
         print(&format!("seed {seed}: {failure}"));
     }

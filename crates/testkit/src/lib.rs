@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod crash;
 pub mod emulator;
 pub mod fakes;
+pub mod fleet;
 pub mod provider;
 pub mod samples;
 mod samples_batches;

@@ -16,8 +16,10 @@
 
 mod backend;
 mod batches;
+mod chunks;
 mod classes;
 mod deliver;
+mod desk;
 mod files;
 mod intake;
 mod jobs;
@@ -38,8 +40,10 @@ use offpeak_core::ports::{Ports, StoreError};
 
 pub use backend::Backend;
 pub use batches::Batches;
+pub use chunks::Chunks;
 pub use classes::Classes;
 pub use deliver::Deliver;
+pub use desk::Desk;
 pub use files::Files;
 pub use intake::Intake;
 pub use jobs::Jobs;
