@@ -61,13 +61,21 @@ pub(crate) async fn lines(State(gateway): State<Arc<Gateway>>, request: Request)
 
 pub(crate) async fn keep(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
     let (desk, report): (_, Report) = opened(&gateway, request).await?;
-    Ok(Json(desk.keep(&report.lease, report.checkpoint).await?).into_response())
+    Ok(Json(desk.keep(&report.lease, report.checkpoint).await.map_err(refused)?).into_response())
 }
 
 pub(crate) async fn leave(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
     let (desk, report): (_, Report) = opened(&gateway, request).await?;
     let leaving = report.leaving.ok_or_else(|| crate::fields::missing("leaving"))?;
-    Ok(Json(desk.leave(&report.lease, report.checkpoint, leaving).await?).into_response())
+    Ok(Json(desk.leave(&report.lease, report.checkpoint, leaving).await.map_err(refused)?).into_response())
+}
+
+/// What is wrong with a report is its worker's fault.
+fn refused(error: StoreError) -> ApiError {
+    if let StoreError::Corrupt(why) = &error {
+        return ApiError::bad_request("invalid_value", None, format!("The report is refused: {why}."));
+    }
+    error.into()
 }
 
 /// The desk and what the worker says, if it is one.
@@ -79,10 +87,13 @@ async fn opened<T: DeserializeOwned>(gateway: &Gateway, request: Request) -> Res
         None if gateway.auth == Auth::Open => authenticate(gateway, &parts.headers).await.map(drop)?,
         None => return Err(ApiError::wrong_key()),
     }
-    let read = tokio::time::timeout(READ, Limited::new(body, LONGEST).collect()).await;
-    let Ok(Ok(body)) = read else {
-        return Err(ApiError::bad_request("incomplete_body", None, "The request body is too long, or ended early."));
+    let Ok(read) = tokio::time::timeout(READ, Limited::new(body, LONGEST).collect()).await else {
+        let message = "The request body did not arrive in time.";
+        return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).retry_after(1));
     };
+    let body = read.map_err(|_| {
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "The report is too long, or ended early.")
+    })?;
     let said = serde_json::from_slice(&body.to_bytes());
     let said = said.map_err(|_| ApiError::bad_request("invalid_json", None, "The request body cannot be read."))?;
     Ok((work.desk.as_ref(), said))

@@ -56,7 +56,11 @@ use document::Document;
 use flags::OBJECT_DAYS;
 use keys::{KeySource, below};
 use place::Surroundings;
-use problem::Problems;
+use problem::{Origin, Problems};
+
+/// Why callers with a provider's key have no fleet.
+const PASSED_ON: &str = "a route goes to the fleet, and auth is passthrough: only a provider could tell who calls, and there \
+                         is none; use keys";
 
 /// The effective settings, all of them valid.
 #[derive(Debug, Clone)]
@@ -160,6 +164,9 @@ impl Config {
         let mut config = Self::read(text, around, &mut problems);
         keys.give(config.auth.mode, &mut config.providers, &mut problems);
         let has_fleet = config.has_fleet();
+        if has_fleet && config.auth.mode == Mode::Passthrough {
+            problems.add(Origin::Nowhere, PASSED_ON.to_owned());
+        }
         config.fleet.give(keys, config.auth.mode, has_fleet, &mut problems);
         problems.verdict(around.place, path).map(|()| config)
     }

@@ -187,6 +187,8 @@ fn a_fleet_needs_no_provider_and_a_key_for_its_workers() {
     assert_eq!(keys, [wanted]);
     let open = looking_up(&format!("[auth]\nmode = 'open'\n{text}"), &Flags::default(), &nothing);
     assert!(open.unwrap().fleet.worker_key.is_none());
+    let passed_on = file(&format!("[auth]\nmode = 'passthrough'\n{text}")).unwrap_err();
+    assert!(passed_on[0].contains("only a provider could tell who calls"), "{passed_on:?}");
     let both = format!("{text}\n[[route]]\nmodel = '*'");
     assert_eq!(file(&both).unwrap().providers.len(), 1, "what the last route needs");
 }

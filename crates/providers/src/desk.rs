@@ -54,6 +54,9 @@ async fn send(call: RequestBuilder) -> Result<Response, StoreError> {
     match response.status() {
         status if status.is_success() => Ok(response),
         StatusCode::NOT_FOUND => Err(StoreError::NotFound),
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(StoreError::Corrupt("the gateway refuses the report".to_owned()))
+        }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Err(StoreError::Unavailable("the gateway does not take this worker's key".to_owned()))
         }

@@ -77,7 +77,7 @@ impl Engine {
         match health.send().await.map_err(|error| not_ready(&error))?.status() {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(()),
             status if status.is_success() => Ok(()),
-            status => Err(NotReady(format!("its health is {}", status.as_u16()))),
+            status => Err(NotReady::gone(format!("its health is {}", status.as_u16()))),
         }
     }
 }
@@ -89,11 +89,11 @@ impl ports::Engine for Engine {
         let models = self.client.get(format!("{}/v1/models", self.origin)).timeout(ASKED);
         let response = models.send().await.map_err(|error| not_ready(&error))?;
         if !response.status().is_success() {
-            return Err(NotReady(format!("its list of models answers {}", response.status().as_u16())));
+            return Err(NotReady::gone(format!("its list of models answers {}", response.status().as_u16())));
         }
-        let body = whole(response, LONGEST_ANSWER).await.map_err(|why| NotReady(why.to_owned()))?;
+        let body = whole(response, LONGEST_ANSWER).await.map_err(NotReady::gone)?;
         let models: Models =
-            serde_json::from_slice(&body).map_err(|_| NotReady("its list of models cannot be read".to_owned()))?;
+            serde_json::from_slice(&body).map_err(|_| NotReady::gone("its list of models cannot be read"))?;
         Ok(Serving { models: models.data.into_iter().map(|model| model.id).collect() })
     }
 
@@ -118,5 +118,5 @@ impl ports::Engine for Engine {
 }
 
 fn not_ready(error: &reqwest::Error) -> NotReady {
-    NotReady(cause(error).to_owned())
+    NotReady { why: cause(error).to_owned(), is_silent: error.is_timeout() && !error.is_connect() }
 }

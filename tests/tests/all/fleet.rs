@@ -63,15 +63,15 @@ async fn a_line_that_kills_the_engine_twice_ends_and_the_rest_survives() {
     let faults = Faults { live_deadly: Some("question 77".to_owned()), live_slow_ms: 5, ..Faults::default() };
     let provider = Upstream::sound().await;
     let engine = Upstream::start(Options { faults, ..Options::default() }).await;
-    let gateway =
-        Gateway::before(&provider).config(&FLEET.replace("max_attempts = 2", "max_attempts = 1")).start().await;
+    let gateway = Gateway::before(&provider).config(FLEET).start().await;
     let _worker = Working::start(&gateway, &engine, &[]);
     let file = store(&gateway.http, &input("line", 150, &[MODEL])).await.unwrap();
     let batch = create(&gateway.http, &file).await.unwrap();
     let done = comes_to(&gateway.http, &batch, &["completed"]).await;
     assert_eq!(done["request_counts"], json!({"total": 150, "completed": 149, "failed": 1}));
     let found = lines(&gateway.http, &done).await;
-    assert_eq!(found["line 77"].1["error"]["code"], "engine_died", "{:?}", found["line 77"]);
+    let answer = &found["line 77"].1["response"];
+    assert_eq!((&answer["status_code"], &answer["body"]["error"]["code"]), (&json!(422), &json!("engine_died")));
     assert_eq!(engine.counts().live_deaths, 2);
     gateway.passes_audit().await;
 }

@@ -157,6 +157,11 @@ impl Chunk {
         }
     }
 
+    /// Whether these finished lines are among its parts.
+    pub fn names(&self, part: &Part) -> bool {
+        self.parts.iter().any(|known| known.object == part.object)
+    }
+
     /// How many of its lines are finished.
     pub fn finished(&self) -> u64 {
         self.parts.iter().map(|part| u64::from(part.lines)).sum()

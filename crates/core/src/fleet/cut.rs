@@ -1,6 +1,6 @@
 //! Cutting: which lines of a submission run together.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -9,6 +9,9 @@ use super::plan::Record;
 
 /// Tokens that an answer is believed to have where its request sets no bound.
 const ANSWER_TOKENS: u64 = 256;
+
+/// Tokens that an answer is believed to have at most, whatever its request allows.
+const LONGEST_ANSWER_TOKENS: u64 = 16_384;
 
 /// Lengths of a prompt's beginning that are compared, in bytes: lines that share the longest lie next to each other.
 const PREFIXES: [usize; 3] = [128, 1_024, 8_192];
@@ -27,7 +30,7 @@ pub struct Request {
 }
 
 /// Lines that run together: a chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
     /// Whose they are.
     pub tenant: u32,
@@ -67,7 +70,8 @@ impl Request {
             return Self { tenant, prefix: [0; 3], record, tokens: prompt_tokens };
         };
         let answer = read.max_completion_tokens.or(read.max_output_tokens).or(read.max_tokens);
-        let answers = answer.unwrap_or(ANSWER_TOKENS).saturating_mul(read.n.unwrap_or(1).max(1));
+        let answer = answer.unwrap_or(ANSWER_TOKENS).min(LONGEST_ANSWER_TOKENS);
+        let answers = answer.saturating_mul(read.n.unwrap_or(1).clamp(1, 128));
         let prompt = [read.instructions, read.messages, read.prompt, read.input].into_iter().flatten().next();
         let text = prompt.map_or("", |raw| raw.get()).as_bytes();
         let prefix = PREFIXES.map(|length| text.get(..length).map_or(0, hash));
@@ -95,7 +99,7 @@ pub fn cut(requests: &mut [Request], timing: &Timing) -> Vec<Cut> {
                     && last.tokens.saturating_add(request.tokens) <= timing.chunk_tokens =>
             {
                 last.lines += 1;
-                last.tokens += request.tokens;
+                last.tokens = last.tokens.saturating_add(request.tokens);
             }
             Some(_) | None => {
                 cuts.push(Cut { tenant: request.tenant, first: index, lines: 1, tokens: request.tokens });

@@ -24,7 +24,8 @@ impl Served {
     pub fn after(&self, handed_out: &Chunk, open: &[Chunk]) -> Self {
         let mut tokens = self.current(open);
         let least = tokens.values().min().copied().unwrap_or(0);
-        *tokens.entry(handed_out.tenant.clone()).or_insert(least) += handed_out.tokens;
+        let served = tokens.entry(handed_out.tenant.clone()).or_insert(least);
+        *served = served.saturating_add(handed_out.tokens);
         // Counted from the least served on, so that the numbers stay small.
         let least = tokens.values().min().copied().unwrap_or(0);
         for served in tokens.values_mut() {

@@ -127,7 +127,7 @@ pub async fn retire(
     // A row may end as late as its deadline and a tick after its objects were written, and is kept from then on.
     let objects_before_ms = before_ms.saturating_sub(MAX_DEADLINE_MS + 86_400_000);
     retired.submissions = retire_submissions(submissions, objects_before_ms).await?;
-    for prefix in ["results/", "bodies/", "sealed/", "manifests/"] {
+    for prefix in ["results/", "bodies/", "sealed/", "manifests/", "fleet/"] {
         retired.objects += retire_objects(ports, prefix, objects_before_ms).await?;
     }
     Ok(retired)

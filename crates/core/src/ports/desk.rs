@@ -54,6 +54,14 @@ pub struct Checkpoint {
     pub failed: u32,
 }
 
+impl Checkpoint {
+    /// Whether it has as many lines as it says, and no more failures than lines.
+    pub fn is_sound(&self) -> bool {
+        let feeds = memchr::memchr_iter(b'\n', &self.bytes).count() as u64;
+        feeds == u64::from(self.lines) && self.failed <= self.lines && self.bytes.ends_with(b"\n") == (self.lines > 0)
+    }
+}
+
 /// How a worker leaves a chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,7 +121,8 @@ pub trait Desk: Send + Sync {
     /// Goes on holding it, and stores what is finished.
     ///
     /// # Errors
-    /// [`StoreError`]: what is finished may be stored, so before anything else the same is to be asked again.
+    /// [`StoreError`]: what is finished may be stored, so before anything else the same is to be asked again; but not after
+    /// [`StoreError::Corrupt`], which says that it never will be.
     async fn keep(&self, lease: &Lease, finished: Option<Checkpoint>) -> Result<Standing, StoreError>;
 
     /// Leaves it, with what is finished.

@@ -36,8 +36,20 @@ pub enum Called {
 
 /// The engine is not there, or not ready.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the engine is not ready: {0}")]
-pub struct NotReady(pub String);
+#[error("the engine is not ready: {why}")]
+pub struct NotReady {
+    /// Why.
+    pub why: String,
+    /// It did not say so: it may only be busy.
+    pub is_silent: bool,
+}
+
+impl NotReady {
+    /// It is not there, or says that it is not well.
+    pub fn gone(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_silent: false }
+    }
+}
 
 /// A model server.
 #[async_trait]

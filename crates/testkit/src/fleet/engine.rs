@@ -163,7 +163,7 @@ impl ports::Engine for Engine {
     async fn serving(&self) -> Result<Serving, NotReady> {
         sleep(Duration::from_millis(5)).await;
         if !self.is_up() {
-            return Err(NotReady("it is dead".to_owned()));
+            return Err(NotReady::gone("it is dead"));
         }
         Ok(Serving { models: MODELS.map(str::to_owned).to_vec() })
     }
@@ -180,8 +180,10 @@ impl ports::Engine for Engine {
         self.ledger.with(|pages| {
             let ran = pages.lines.entry(line).or_default();
             match &called {
-                Called::Answered { status: 429 | 503, .. } | Called::TimedOut => ran.too_much += 1,
-                Called::Answered { status: 500, .. } | Called::Broken(_) | Called::Unreached(_) => ran.failed += 1,
+                Called::Answered { status: 429 | 503, .. } => ran.too_much += 1,
+                Called::Answered { status: 500, .. } | Called::TimedOut | Called::Broken(_) | Called::Unreached(_) => {
+                    ran.failed += 1;
+                }
                 Called::Answered { body, .. } => ran.failed += u64::from(!body.ends_with(b"}")),
             }
         });

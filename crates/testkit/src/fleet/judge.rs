@@ -109,12 +109,11 @@ fn answered(case: &mut Case<'_>, asked: JobId, kind: Kind, line: &Value) {
         (Some(400), None) => kind == Kind::Refused,
         (Some(429 | 500 | 503), None)
         | (None, Some("engine_unreachable" | "engine_invalid_response" | "engine_timeout")) => spent,
-        (None, Some("engine_died")) => ran.alone > 0,
         (Some(422), None) => line["response"]["body"]["error"]["code"] == "engine_died" && ran.alone > 0,
         _ => false,
     };
     case.counts.failed += u64::from(status != Some(200));
-    case.counts.died += u64::from(status == Some(422) || code == Some("engine_died"));
+    case.counts.died += u64::from(status == Some(422));
     if !fits {
         case.fail(format!("{asked} is {kind:?} and has {line}; it ran {ran:?}"));
     }

@@ -19,6 +19,9 @@ use crate::submission::line::Found;
 /// Open chunks of a model among which the next is chosen.
 const LOOKED_AT: usize = 1_000;
 
+/// The longest pause that a worker may ask for, milliseconds.
+const LONGEST_PAUSE_MS: u64 = 600_000;
+
 /// Bytes between two lines that are read rather than asked for apart.
 const GAP: u64 = 4 << 10;
 
@@ -50,6 +53,9 @@ impl Desk {
             let served = self.stores.chunks.served(model).await?;
             let now_ms = self.stores.clock.now_ms();
             let Some(next) = next_of(&open, &served, now_ms) else { return Ok(None) };
+            if self.is_late(next).await? {
+                continue;
+            }
             let event = ChunkEvent::Take { worker: worker.to_owned(), until_ms: now_ms + self.timing.lease_ms };
             let Ok(taken) = next.after(event, now_ms) else { continue };
             if !self.stores.chunks.replace(&taken).await? {
@@ -60,6 +66,16 @@ impl Desk {
             return Ok(Some(Chunk { version: taken.version + 1, ..taken }));
         }
         Ok(None)
+    }
+
+    /// Whether a chunk was made so late that its submission had ended: then it is deleted.
+    async fn is_late(&self, chunk: &Chunk) -> Result<bool, StoreError> {
+        let row = self.stores.submissions.get(chunk.id.submission).await?;
+        let late = is_over(row.as_ref());
+        if late {
+            forget(&self.stores, chunk.id.submission).await?;
+        }
+        Ok(late)
     }
 
     /// Writes what a holder says, once what it has finished is durable.
@@ -74,7 +90,13 @@ impl Desk {
         {
             self.name(lease, Some(&part(lease, finished)), &event).await?;
         }
+        if finished.as_ref().is_some_and(|finished| !finished.is_sound()) {
+            return Err(StoreError::Corrupt("a checkpoint has not the lines that it says".to_owned()));
+        }
+        // Looked at first: what was deleted gets no object back, and what is named is not written again.
+        let Some(row) = self.stores.chunks.get(lease.chunk).await? else { return Ok(Standing::Lost) };
         let part = match finished.filter(|finished| finished.lines > 0) {
+            Some(finished) if row.names(&part(lease, &finished)) => Some(part(lease, &finished)),
             Some(finished) => Some(self.store(lease, finished).await?),
             None => None,
         };
@@ -95,7 +117,7 @@ impl Desk {
         for _ in 0..TRIES {
             let Some(row) = self.stores.chunks.get(lease.chunk).await? else { return Ok(Standing::Lost) };
             // A reply may have been lost: then the row names it already.
-            let named = part.is_some_and(|part| row.parts.iter().any(|known| known.object == part.object));
+            let named = part.is_some_and(|part| row.names(part));
             let now_ms = self.stores.clock.now_ms();
             let row = if planted(Fault::AnyHolderWrites) { Chunk { attempt: lease.attempt, ..row } } else { row };
             let Ok(after) = row.after(event(part.filter(|_| !named).cloned(), now_ms), now_ms) else {
@@ -181,9 +203,12 @@ impl ports::Desk for Desk {
         let attempt = lease.attempt;
         self.write(lease, finished, |part, now_ms| match &leaving {
             Leaving::Finished => ChunkEvent::Finish { attempt, part },
-            Leaving::GivenBack { pause_ms, suspects } => {
-                ChunkEvent::GiveBack { attempt, part, not_before_ms: now_ms + pause_ms, suspects: suspects.clone() }
-            }
+            Leaving::GivenBack { pause_ms, suspects } => ChunkEvent::GiveBack {
+                attempt,
+                part,
+                not_before_ms: now_ms.saturating_add((*pause_ms).min(LONGEST_PAUSE_MS)),
+                suspects: suspects.clone(),
+            },
         })
         .await
     }

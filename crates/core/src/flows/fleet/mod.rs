@@ -24,7 +24,7 @@ use crate::ports::{
     Backend, BackendError, BatchPhase, BatchReport, Chunks, Clock, CreateReply, Download, Lease, Marker, NewBatch,
     Objects, ProviderFile, StoreError, Submissions, Upload,
 };
-use crate::submission::{Limits, LineCounts, State, Submission};
+use crate::submission::{Ending, Limits, LineCounts, State, Submission};
 
 /// Rows written in one call.
 const ROWS: usize = 100;
@@ -85,7 +85,7 @@ impl Fleet {
             return Ok(());
         }
         let sealed = row.sealed.as_ref().ok_or(StoreError::NotFound)?;
-        let (tenants, cuts) = plan::write(&self.stores, submission, sealed, &self.timing).await?;
+        let (tenants, cuts) = plan::made(&self.stores, submission, sealed, &self.timing).await?;
         let of = u32::try_from(cuts.len()).unwrap_or(u32::MAX);
         let created_ms = self.stores.clock.now_ms();
         let chunk = |(index, cut): (u32, crate::fleet::Cut)| Chunk {
@@ -218,7 +218,11 @@ impl Backend for Fleet {
 
 /// Whether nobody wants a submission's chunks any more.
 fn is_over(row: Option<&Submission>) -> bool {
-    row.is_none_or(|row| matches!(row.state, State::Done { .. }))
+    let never_ran = |ending: &Ending| !matches!(ending, Ending::Batch { .. });
+    row.is_none_or(|row| {
+        matches!(row.state, State::Done { .. })
+            || matches!(&row.state, State::Collecting { ending, .. } if never_ran(ending))
+    })
 }
 
 /// Deletes all that is kept of a submission; also what dead workers stored and no row names.

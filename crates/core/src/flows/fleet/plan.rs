@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use serde::Deserialize;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Stores;
 use crate::fleet::{Cut, Plan, Record, Request, Timing, cut};
 use crate::flows::lines::Lines;
 use crate::ids::{ObjectName, SubmissionId, TenantId};
-use crate::ports::StoreError;
+use crate::ports::{ByteStream, StoreError};
 use crate::submission::Sealed;
 use crate::submission::manifest::Manifest;
 
@@ -27,14 +28,65 @@ struct Line<'a> {
     body: &'a RawValue,
 }
 
-/// Writes the plan; returns the manifest's tenants, and the cuts. What was sealed never changes, so every writer writes the
-/// same.
-pub(super) async fn write(
+/// Where the cuts of its chunks lie.
+fn name_of_cuts(submission: SubmissionId) -> ObjectName {
+    ObjectName(format!("fleet/{submission}.cuts"))
+}
+
+/// The cuts, written once: a create that is repeated makes the chunks of the first, whatever the settings are by then.
+#[derive(Serialize, Deserialize)]
+struct Cuts {
+    tenants: Vec<TenantId>,
+    cuts: Vec<Cut>,
+}
+
+/// The manifest's tenants and the cuts, of the plan that is there or of one that is written now.
+pub(super) async fn made(
     stores: &Stores,
     submission: SubmissionId,
     sealed: &Sealed,
     timing: &Timing,
 ) -> Result<(Vec<TenantId>, Vec<Cut>), StoreError> {
+    let name = name_of_cuts(submission);
+    let Cuts { tenants, cuts } = match stores.objects.stream(&name).await {
+        Ok((_, pieces)) => {
+            let bytes = collected(pieces).await?;
+            serde_json::from_slice(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))?
+        }
+        Err(StoreError::NotFound) => {
+            let cuts = write(stores, submission, sealed, timing).await?;
+            let bytes = serde_json::to_vec(&cuts).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            // After the plan: whoever finds the cuts finds what they cut.
+            put(stores, &name, bytes.into()).await?;
+            cuts
+        }
+        Err(error) => return Err(error),
+    };
+    Ok((tenants, cuts))
+}
+
+async fn collected(mut pieces: ByteStream) -> Result<BytesMut, StoreError> {
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes)
+}
+
+async fn put(stores: &Stores, name: &ObjectName, bytes: Bytes) -> Result<(), StoreError> {
+    let mut writer = stores.objects.create(name).await?;
+    writer.write(bytes).await?;
+    writer.finish().await?;
+    Ok(())
+}
+
+/// Writes the plan.
+async fn write(
+    stores: &Stores,
+    submission: SubmissionId,
+    sealed: &Sealed,
+    timing: &Timing,
+) -> Result<Cuts, StoreError> {
     let manifest = crate::flows::manifest_of(stores.objects.as_ref(), sealed).await?;
     let mut requests = Vec::with_capacity(manifest.len());
     let mut lines = Lines::of(stores.objects.stream(&sealed.object).await?.1);
@@ -44,19 +96,20 @@ pub(super) async fn write(
     }
     let cuts = cut(&mut requests, timing);
     let plan = Plan::bytes(requests.iter().map(|request| request.record));
-    let mut writer = stores.objects.create(&name(submission)).await?;
-    writer.write(plan).await?;
-    writer.finish().await?;
-    Ok((manifest.tenants().to_vec(), cuts))
+    put(stores, &name(submission), plan).await?;
+    Ok(Cuts { tenants: manifest.tenants().to_vec(), cuts })
 }
 
 /// Whose line it is says the manifest, where several tenants share the submission.
 fn request(manifest: &Manifest, record: Record, line: &Bytes) -> Result<Request, StoreError> {
     let line: Line<'_> =
         serde_json::from_slice(line).map_err(|_| StoreError::Corrupt("a sealed line is no request".to_owned()))?;
-    let several = manifest.tenants().len() > 1;
-    let entry = several.then(|| manifest.find(line.custom_id.parse().ok()?)).flatten();
-    let tenant = entry.and_then(|index| manifest.entry(index)).map_or(0, |entry| entry.tenant);
+    let tenant = if manifest.tenants().len() > 1 {
+        let entry = line.custom_id.parse().ok().and_then(|job| manifest.entry(manifest.find(job)?));
+        entry.ok_or_else(|| StoreError::Corrupt("a sealed line is nobody's".to_owned()))?.tenant
+    } else {
+        0
+    };
     Ok(Request::of(tenant, record, line.body.get()))
 }
 

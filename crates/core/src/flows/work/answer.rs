@@ -80,12 +80,15 @@ pub(super) fn verdict(called: Called) -> Verdict {
                     answer: silent("engine_invalid_response", "The engine's answer is not JSON."),
                 },
                 429 | 503 => Verdict::TooMuch { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) },
-                408 | 500.. => Verdict::Failed { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) },
+                // Of a key or a model: the engine may have been started again with others.
+                401 | 403 | 404 | 408 | 500.. => {
+                    Verdict::Failed { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) }
+                }
                 _ => Verdict::Answered(said(error_body(status, &body))),
             }
         }
         Called::TimedOut => {
-            Verdict::TooMuch { pause_ms: None, answer: silent("engine_timeout", "The engine did not answer in time.") }
+            Verdict::Failed { pause_ms: None, answer: silent("engine_timeout", "The engine did not answer in time.") }
         }
         Called::Broken(why) | Called::Unreached(why) => {
             let answer = silent("engine_unreachable", &format!("The engine did not answer: {why}."));
@@ -94,9 +97,14 @@ pub(super) fn verdict(called: Called) -> Verdict {
     }
 }
 
-/// What is said of a line that ran alone when the engine died for the second time.
+/// What is said of a line that ran alone when the engine died for the second time: an answer for good, since running it
+/// again would kill the engine again.
 pub(super) fn killed_it() -> Answer {
-    silent("engine_died", "The engine died twice while it ran this request, the second time it ran it alone.")
+    let message = "The engine died twice while it ran this request; the second time it ran nothing else.";
+    let error = serde_json::json!({
+        "error": { "message": message, "type": "invalid_request_error", "param": null, "code": "engine_died" }
+    });
+    Answer::Said { status: 422, body: Bytes::from(error.to_string()), request_id: None }
 }
 
 fn silent(code: &'static str, message: &str) -> Answer {
@@ -158,7 +166,7 @@ mod tests {
             (answered(200, "not json"), None, None),
             (verdict(Called::TimedOut), None, None),
             (verdict(Called::Broken("reset".to_owned())), None, None),
-            (Verdict::Answered(killed_it()), None, None),
+            (Verdict::Answered(killed_it()), Some(422), None),
         ] {
             let line = line(&of);
             assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line}");
@@ -175,13 +183,13 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_tried_again_and_nothing_else() {
-        for status in [200, 400, 401, 404, 413, 422] {
+        for status in [200, 400, 413, 422] {
             assert!(matches!(answered(status, "{}"), Verdict::Answered(_)), "{status}");
         }
         for status in [429, 503] {
             assert!(matches!(answered(status, "{}"), Verdict::TooMuch { .. }), "{status}");
         }
-        for status in [408, 500, 502, 504] {
+        for status in [401, 404, 408, 500, 502, 504] {
             assert!(matches!(answered(status, "{}"), Verdict::Failed { .. }), "{status}");
         }
         assert!(matches!(answered(200, "{"), Verdict::Failed { .. }));

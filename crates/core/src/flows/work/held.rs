@@ -233,6 +233,9 @@ impl Held {
         self.running.retain(|running| running.id != line.id);
         // What never got there has not killed it.
         let failed_ms = if matches!(called, Called::Unreached(_)) { line.failed_ms } else { now_ms };
+        if matches!(called, Called::TimedOut) {
+            pace.was_too_much(call);
+        }
         match verdict(called) {
             Verdict::Answered(answer) => {
                 pace.went_well();
@@ -277,7 +280,8 @@ impl Held {
     pub(super) fn engine_died(&mut self) {
         self.calls.clear();
         let now_ms = self.worker.clock.now_ms();
-        let just_failed = |(_, line): &mut (u64, Line)| line.failed > 0 && now_ms - line.failed_ms <= DYING_MS;
+        let just_failed =
+            |(_, line): &mut (u64, Line)| line.failed > 0 && now_ms.saturating_sub(line.failed_ms) <= DYING_MS;
         let failed: Vec<_> = self.again.extract_if(.., just_failed).map(|(_, line)| line).collect();
         for line in std::mem::take(&mut self.running).into_iter().chain(failed) {
             if line.suspect && !planted(Fault::KillerRunsAgain) {
@@ -287,6 +291,19 @@ impl Held {
                 self.alone.push_back(Line { suspect: true, failed: 0, ..line });
             }
         }
+    }
+
+    /// Gives it up if the engine serves its model no more: others may.
+    pub(super) fn served_by(&mut self, models: &[String]) {
+        if models.contains(&self.lease.model) {
+            return;
+        }
+        tracing::warn!(chunk = %self.lease.chunk, model = self.lease.model, "the engine does not serve its model any more");
+        self.calls.clear();
+        self.running.clear();
+        self.again.clear();
+        self.alone.clear();
+        (self.read, self.unreadable) = (true, true);
     }
 
     /// Whether calls run of which none has ended for so long that the engine may be gone, their connections open.
@@ -314,8 +331,9 @@ impl Held {
         let now_ms = self.worker.clock.now_ms();
         let full = self.unstored.bytes.len() >= self.worker.rules.timing.checkpoint_bytes;
         let old = self.unstored.since_ms.is_some_and(|since_ms| now_ms >= since_ms + self.lease.checkpoint_ms);
-        if full || old || now_ms >= self.kept_ms + self.lease.lease_ms / 3 {
-            let checkpoint = self.checkpoint();
+        let is_due = full || old || self.pending.is_some();
+        if is_due || now_ms >= self.kept_ms + self.lease.lease_ms / 3 {
+            let checkpoint = if is_due { self.checkpoint() } else { None };
             let told = self.worker.desk.keep(&self.lease, checkpoint).await;
             self.heard(told, now_ms);
         }
@@ -371,6 +389,11 @@ impl Held {
     fn heard(&mut self, told: Result<Standing, StoreError>, now_ms: u64) -> bool {
         let standing = match told {
             Ok(standing) => standing,
+            // What it refuses now it refuses always.
+            Err(error @ StoreError::Corrupt(_)) => {
+                self.warn("the desk refuses what was finished", &error);
+                Standing::Lost
+            }
             Err(error) => {
                 self.warn("the desk does not answer", &error);
                 self.asked_ms = self.worker.clock.now_ms() + ASKED_AGAIN_MS;
@@ -398,8 +421,9 @@ impl Held {
         std::mem::take(&mut self.uncounted)
     }
 
-    /// Waits until then for calls that run; begins none.
+    /// Waits until then for calls that run, but no longer than it is surely held; begins none.
     pub(super) async fn last_calls(&mut self, until_ms: u64, pace: &mut Pace) {
+        let until_ms = until_ms.min(self.kept_ms + self.lease.lease_ms / 3 * 2);
         while !self.running.is_empty() {
             let left_ms = until_ms.saturating_sub(self.worker.clock.now_ms());
             let clock = Arc::clone(&self.worker.clock);

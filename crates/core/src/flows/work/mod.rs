@@ -20,13 +20,16 @@ use tokio::sync::watch;
 use held::{Event, Held};
 
 use crate::fleet::{Pace, Timing};
-use crate::ports::{Ask, Clock, Desk, Engine};
+use crate::ports::{Ask, Clock, Desk, Engine, StoreError};
 
 /// Chunks held at once: one that runs, and one to go on with.
 const HELD: usize = 2;
 
 /// What is held is kept for an engine that is not ready for so long, milliseconds: longer than most take to load a model.
 const ABSENT_MS: u64 = 300_000;
+
+/// An engine that does not say whether it is ready is asked again after so long, milliseconds.
+const SILENT_MS: u64 = 2_000;
 
 /// A worker.
 #[derive(Clone)]
@@ -71,7 +74,7 @@ pub struct Done {
     pub lines: u64,
     /// Of these those without success.
     pub failed: u64,
-    /// Chunks that it left with every line answered.
+    /// Chunks of which it left nothing to run.
     pub chunks: u64,
     /// Engine deaths that it saw.
     pub deaths: u64,
@@ -80,37 +83,24 @@ pub struct Done {
 /// Works until it is told to stop; what it holds then is brought or given back.
 pub async fn work(worker: &Worker, mut stopped: watch::Receiver<bool>) -> Done {
     let pace = Pace::new(worker.rules.first, worker.rules.most);
-    let mut shift = Shift { worker, pace, absent_since_ms: None, done: Done::default() };
+    let mut shift = Shift { worker, pace, absent_since_ms: None, ask_ms: 0, done: Done::default() };
     let mut held: Vec<Held> = Vec::new();
-    let mut models: Vec<String> = Vec::new();
     while !*stopped.borrow() {
-        if models.is_empty() {
-            models = shift.models().await;
-            if models.is_empty() {
-                shift.wait(&mut held, &mut stopped).await;
-                continue;
-            }
+        if shift.is_away().await {
+            shift.wait(&mut held, &mut stopped).await;
+            continue;
         }
         if held.len() < HELD && held.iter().all(Held::is_dry) {
-            held.extend(shift.take(&models).await);
+            held.extend(shift.take(held.is_empty()).await);
         }
         if held.is_empty() {
             shift.rest(worker.rules.idle_ms, &mut stopped).await;
-            continue;
-        }
-        if shift.turn(&mut held, &mut stopped).await == Turned::EngineDied {
-            models.clear();
+        } else {
+            shift.turn(&mut held, &mut stopped).await;
         }
     }
     shift.leave(held).await;
     shift.done
-}
-
-/// What a turn ended with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turned {
-    GoesOn,
-    EngineDied,
 }
 
 /// A worker at work.
@@ -119,28 +109,28 @@ struct Shift<'a> {
     pace: Pace,
     /// Since when the engine is not ready.
     absent_since_ms: Option<u64>,
+    /// The desk had nothing, and is not asked before that.
+    ask_ms: u64,
     done: Done,
 }
 
 impl Shift<'_> {
-    /// The engine's models; none while it is not ready.
-    async fn models(&mut self) -> Vec<String> {
-        match self.worker.engine.serving().await {
-            Ok(serving) if !serving.models.is_empty() => {
-                self.absent_since_ms = None;
-                return serving.models;
-            }
-            Ok(_) => waiting("it serves no model"),
-            Err(error) => waiting(&error.0),
+    /// Whether the engine was not ready, and still is not.
+    async fn is_away(&mut self) -> bool {
+        if self.absent_since_ms.is_none() {
+            return false;
         }
-        Vec::new()
+        match self.worker.engine.serving().await {
+            Ok(_) => self.absent_since_ms = None,
+            Err(error) => waiting(&error.why),
+        }
+        self.absent_since_ms.is_some()
     }
 
     /// Keeps what is held while the engine is not ready; after a while others may have it.
     async fn wait(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) {
-        let now_ms = self.worker.clock.now_ms();
-        let since_ms = *self.absent_since_ms.get_or_insert(now_ms);
-        if now_ms.saturating_sub(since_ms) >= ABSENT_MS {
+        let since_ms = self.absent_since_ms.unwrap_or(u64::MAX);
+        if self.worker.clock.now_ms().saturating_sub(since_ms) >= ABSENT_MS {
             self.leave(std::mem::take(held)).await;
         }
         self.settle(held).await;
@@ -151,19 +141,32 @@ impl Shift<'_> {
         unless_stopped(self.worker.clock.sleep_ms(duration_ms), stopped).await;
     }
 
-    async fn take(&self, models: &[String]) -> Option<Held> {
-        let ask = Ask { worker: self.worker.rules.name.clone(), models: models.to_vec() };
-        match self.worker.desk.take(&ask).await {
-            Ok(lease) => lease.map(|lease| Held::new(self.worker, lease)),
-            Err(error) => {
-                tracing::warn!(%error, "no work could be taken");
-                None
-            }
+    /// The next chunk of what the engine serves now: it may have been started again with something else.
+    async fn take(&mut self, is_idle: bool) -> Option<Held> {
+        let now_ms = self.worker.clock.now_ms();
+        if now_ms < self.ask_ms {
+            return None;
         }
+        self.ask_ms = now_ms.saturating_add(self.worker.rules.idle_ms);
+        let models = match self.worker.engine.serving().await {
+            Ok(serving) => serving.models,
+            Err(error) => {
+                waiting(&error.why);
+                self.absent_since_ms = is_idle.then_some(now_ms);
+                return None;
+            }
+        };
+        let taken = self.worker.desk.take(&Ask { worker: self.worker.rules.name.clone(), models }).await;
+        let lease = taken.unwrap_or_else(|error| {
+            not_taken(&error);
+            None
+        })?;
+        self.ask_ms = 0;
+        Some(Held::new(self.worker, lease))
     }
 
     /// Begins what may begin, waits for what comes first, and does what it asks for.
-    async fn turn(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) -> Turned {
+    async fn turn(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) {
         let (mut running, mut may_begin) = (held.iter().map(Held::running).sum::<usize>(), true);
         for chunk in held.iter_mut() {
             if !may_begin {
@@ -175,23 +178,34 @@ impl Shift<'_> {
             running = others + chunk.running();
             may_begin = chunk.is_dry();
         }
-        let Some(event) = unless_stopped(held::next(self.worker, held), stopped).await else { return Turned::GoesOn };
+        let Some(event) = unless_stopped(held::next(self.worker, held), stopped).await else { return };
         let is_doubtful = match event {
             Event::Called(index, ended) => held[index].called(*ended, &mut self.pace),
             Event::Due(index) => held.get_mut(index).is_some_and(Held::stalls),
         };
-        let died = is_doubtful && self.engine_died(held).await;
+        if is_doubtful {
+            self.look(held).await;
+        }
         self.settle(held).await;
-        if died { Turned::EngineDied } else { Turned::GoesOn }
     }
 
-    /// Asks the engine whether it is there, and does what follows if it is not.
-    async fn engine_died(&mut self, held: &mut [Held]) -> bool {
-        let Err(error) = self.worker.engine.serving().await else { return false };
-        tracing::error!(%error, "the engine died");
-        self.done.deaths += 1;
-        held.iter_mut().for_each(Held::engine_died);
-        true
+    /// Asks the engine whether it is there and what it serves, and does what follows. One that only does not say gets a
+    /// moment: it may be busy.
+    async fn look(&mut self, held: &mut [Held]) {
+        let mut serving = self.worker.engine.serving().await;
+        if serving.as_ref().is_err_and(|error| error.is_silent) {
+            self.worker.clock.sleep_ms(SILENT_MS).await;
+            serving = self.worker.engine.serving().await;
+        }
+        match serving {
+            Ok(serving) => held.iter_mut().for_each(|chunk| chunk.served_by(&serving.models)),
+            Err(error) => {
+                died(&error.why);
+                self.absent_since_ms = Some(self.worker.clock.now_ms());
+                self.done.deaths += 1;
+                held.iter_mut().for_each(Held::engine_died);
+            }
+        }
     }
 
     /// Stores what is due, and leaves chunks that are finished or lost.
@@ -222,7 +236,7 @@ impl Shift<'_> {
     /// Waits a while for calls that run, then brings what there is and gives the rest back. What cannot be given back is
     /// taken by others when its lease is over.
     async fn leave(&mut self, held: Vec<Held>) {
-        let until_ms = self.worker.clock.now_ms() + self.worker.rules.grace_ms;
+        let until_ms = self.worker.clock.now_ms().saturating_add(self.worker.rules.grace_ms);
         for mut chunk in held {
             chunk.last_calls(until_ms, &mut self.pace).await;
             chunk.leave().await;
@@ -238,6 +252,15 @@ async fn unless_stopped<T>(what: impl Future<Output = T>, stopped: &mut watch::R
         Either::Left((came, _)) => Some(came),
         Either::Right(_) => None,
     }
+}
+
+/// Tells operators that what ran is lost.
+fn died(why: &str) {
+    tracing::error!(why, "the engine died");
+}
+
+fn not_taken(error: &StoreError) {
+    tracing::warn!(%error, "no work could be taken");
 }
 
 /// Tells operators why nothing is done.
