@@ -26,7 +26,7 @@ const FORM_BYTES: usize = 1 << 20;
 
 /// All calls of `sim`, under `/v1` and `/sim`.
 ///
-/// A connection can be cut without an answer only by [`serve`](crate::serve); see [`CutConnection`](crate::CutConnection).
+/// A connection can be cut without an answer only by [`serve`](crate::serve); see [`CutConnection`].
 pub fn router(sim: Arc<Simulator>) -> Router {
     let max_body_bytes = sim.options().max_file_bytes + FORM_BYTES;
     let v1 = Router::new()
