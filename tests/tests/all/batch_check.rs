@@ -113,7 +113,7 @@ async fn what_would_not_even_be_stored_is_told() {
     client.input(" \n");
     let empty = client.run(&["check", "in.jsonl"]).await;
     assert!(empty.out.starts_with("the file: empty_file: The input file has no requests.\n"), "{empty:?}");
-    client.input("{\"url\":\"/v1/images/edits\"}\n");
+    client.input("{\"url\":\"/v1/videos\"}\n");
     let unknown = client.run(&["check", "in.jsonl"]).await;
-    assert!(unknown.code == Some(1) && unknown.err.contains("/v1/images/edits"), "{unknown:?}");
+    assert!(unknown.code == Some(1) && unknown.err.contains("/v1/videos"), "{unknown:?}");
 }
