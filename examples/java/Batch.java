@@ -37,7 +37,7 @@ final class Batch {
         Map<String, String> wanted = new TreeMap<>();
         for (int number = 0; number < COUNT; number++) {
             lines.append(request(number));
-            wanted.put("product " + number, "echo: Describe product " + number + ".");
+            wanted.put("ware " + number, "echo: Describe product " + number + ".");
         }
         var file = CLIENT.files().retrieve(store("products of today.jsonl", lines.toString()).id());
         Check.expect("name", file.filename(), "products of today.jsonl");
@@ -99,7 +99,7 @@ final class Batch {
     private static String request(int number) throws Exception {
         var question = Map.of("role", "user", "content", "Describe product " + number + ".");
         var body = Map.of("model", MODELS.get(number % 2), "messages", List.of(question));
-        var id = "product " + number;
+        var id = "ware " + number;
         var line = Map.of("custom_id", id, "method", "POST", "url", "/v1/chat/completions", "body", body);
         return new JsonMapper().writeValueAsString(line) + "\n";
     }

@@ -31,7 +31,7 @@ var (
 func request(number int) string {
 	question := map[string]string{"role": "user", "content": fmt.Sprintf("Describe product %d.", number)}
 	line, err := json.Marshal(map[string]any{
-		"custom_id": fmt.Sprintf("product %d", number),
+		"custom_id": fmt.Sprintf("good %d", number),
 		"method":    "POST",
 		"url":       "/v1/chat/completions",
 		"body":      map[string]any{"model": models[number%2], "messages": []any{question}},
@@ -98,7 +98,7 @@ func main() {
 	wanted := map[string]string{}
 	for number := range count {
 		lines += request(number)
-		wanted[fmt.Sprintf("product %d", number)] = fmt.Sprintf("echo: Describe product %d.", number)
+		wanted[fmt.Sprintf("good %d", number)] = fmt.Sprintf("echo: Describe product %d.", number)
 	}
 	file := store("products of today.jsonl", lines)
 	file, err := client.Files.Get(ctx, file.ID)

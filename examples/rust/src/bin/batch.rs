@@ -27,7 +27,7 @@ const MODELS: [&str; 2] = ["gpt-4.1-mini", "gpt-4.1-nano"];
 fn request(number: usize) -> Result<String> {
     let question = format!("Describe product {number}.");
     let line = BatchRequestInput {
-        custom_id: format!("product {number}"),
+        custom_id: format!("unit {number}"),
         method: BatchRequestInputMethod::POST,
         url: BatchEndpoint::V1ChatCompletions,
         body: Some(json!({
@@ -155,7 +155,7 @@ async fn comes_back(catalogue: &Catalogue) -> Result<OpenAIFile> {
         let mut answer: CreateChatCompletionResponse = serde_json::from_value(response.body)?;
         answers.insert(result.custom_id, answer.choices.remove(0).message.content.context("content")?);
     }
-    let wanted = (0..COUNT).map(|number| (format!("product {number}"), format!("echo: Describe product {number}.")));
+    let wanted = (0..COUNT).map(|number| (format!("unit {number}"), format!("echo: Describe product {number}.")));
     expect("answers", answers, wanted.collect())?;
 
     expect("cancelling what has ended", refused(catalogue.0.batches().cancel(&batch.id).await)?, 409)?;
