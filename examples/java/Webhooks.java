@@ -141,7 +141,7 @@ final class Webhooks {
     /** A batch of one request. */
     private static Batch createBatch() {
         var line = """
-                {"custom_id": "7", "method": "POST", "url": "/v1/chat/completions", "body":\
+                {"custom_id": "java 7", "method": "POST", "url": "/v1/chat/completions", "body":\
                 {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Describe product 7."}]}}
                 """;
         var bytes = new ByteArrayInputStream(line.getBytes(StandardCharsets.UTF_8));

@@ -70,7 +70,7 @@ func test(id string, kind webhooks.WebhookTestParamsEventType) *webhooks.Webhook
 // A batch of one request.
 func createBatch() *openai.Batch {
 	question := `{"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Describe product 7."}]}`
-	line := `{"custom_id": "7", "method": "POST", "url": "/v1/chat/completions", "body": ` + question + `}`
+	line := `{"custom_id": "go 7", "method": "POST", "url": "/v1/chat/completions", "body": ` + question + `}`
 	file, err := client.Files.New(ctx, openai.FileNewParams{
 		File:    openai.File(strings.NewReader(line), "products.jsonl", "application/jsonl"),
 		Purpose: openai.FilePurposeBatch,

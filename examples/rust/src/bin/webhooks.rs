@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
     let secret = endpoint["signing_secret"].as_str().context("a secret")?;
 
     let question = json!({"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Describe product 7."}]});
-    let line = json!({"custom_id": "7", "method": "POST", "url": "/v1/chat/completions", "body": question});
+    let line = json!({"custom_id": "rust 7", "method": "POST", "url": "/v1/chat/completions", "body": question});
     let source = InputSource::VecU8 { filename: "one.jsonl".to_owned(), vec: line.to_string().into_bytes() };
     let file = FileInput { source };
     let file =
