@@ -37,10 +37,10 @@ pub mod work;
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use crate::ids::{JobId, SubmissionId};
+use crate::ids::{JobId, ObjectName, SubmissionId};
 use crate::ports::{ByteStream, ObjectWriter, Objects, Ports, StoreError};
 use crate::submission::{Ending, Event, Sealed, State, Submission, manifest::Manifest};
 
@@ -114,16 +114,21 @@ async fn manifest(ports: &Ports, sealed: &Sealed) -> Result<Manifest, StoreError
 
 /// The same, for who has no other port.
 async fn manifest_of(objects: &dyn Objects, sealed: &Sealed) -> Result<Manifest, StoreError> {
-    let (length, mut pieces) = objects.stream(&sealed.manifest).await?;
-    let mut bytes = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
-    while let Some(piece) = pieces.next().await {
-        bytes.extend_from_slice(&piece?);
-    }
-    let bytes = bytes.freeze();
+    let bytes = whole(objects, &sealed.manifest).await?;
     if Manifest::sha256(&bytes) != sealed.manifest_sha256 {
         return Err(StoreError::Corrupt("a manifest does not match its submission".to_owned()));
     }
     Manifest::parse(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// An object that fits in memory, by one read.
+async fn whole(objects: &dyn Objects, name: &ObjectName) -> Result<Bytes, StoreError> {
+    let (length, mut pieces) = objects.stream(name).await?;
+    let mut bytes = BytesMut::with_capacity(usize::try_from(length).unwrap_or(0));
+    while let Some(piece) = pieces.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes.freeze())
 }
 
 /// Writes everything that comes, and says how long it was. Durable when it returns.

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -11,7 +10,7 @@ use super::Stores;
 use crate::fleet::{Cut, Plan, Record, Request, Timing, cut};
 use crate::flows::lines::Lines;
 use crate::ids::{ObjectName, SubmissionId, TenantId};
-use crate::ports::{ByteStream, StoreError};
+use crate::ports::StoreError;
 use crate::submission::Sealed;
 use crate::submission::manifest::Manifest;
 
@@ -48,11 +47,8 @@ pub(super) async fn made(
     timing: &Timing,
 ) -> Result<(Vec<TenantId>, Vec<Cut>), StoreError> {
     let name = name_of_cuts(submission);
-    let Cuts { tenants, cuts } = match stores.objects.stream(&name).await {
-        Ok((_, pieces)) => {
-            let bytes = collected(pieces).await?;
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))?
-        }
+    let Cuts { tenants, cuts } = match crate::flows::whole(stores.objects.as_ref(), &name).await {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| StoreError::Corrupt(error.to_string()))?,
         Err(StoreError::NotFound) => {
             let cuts = write(stores, submission, sealed, timing).await?;
             let bytes = serde_json::to_vec(&cuts).map_err(|error| StoreError::Corrupt(error.to_string()))?;
@@ -63,14 +59,6 @@ pub(super) async fn made(
         Err(error) => return Err(error),
     };
     Ok((tenants, cuts))
-}
-
-async fn collected(mut pieces: ByteStream) -> Result<BytesMut, StoreError> {
-    let mut bytes = BytesMut::new();
-    while let Some(piece) = pieces.next().await {
-        bytes.extend_from_slice(&piece?);
-    }
-    Ok(bytes)
 }
 
 async fn put(stores: &Stores, name: &ObjectName, bytes: Bytes) -> Result<(), StoreError> {
