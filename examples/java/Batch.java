@@ -79,7 +79,7 @@ final class Batch {
 
         // What has ended cannot be cancelled; what is cancelled before it has ended ends so, here unless it was faster.
         Check.expect("cancelling what has ended", cancel(batch).isPresent(), false);
-        var cancelled = cancel(create(file, "cancelled"));
+        var cancelled = cancel(create(store("mistaken.jsonl", request(COUNT)), "mistaken"));
         if (cancelled.isPresent()) {
             Check.expect("end of a cancelled batch", ended(cancelled.get()).status(), Status.CANCELLED);
         }

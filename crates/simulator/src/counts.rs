@@ -25,6 +25,8 @@ pub struct Counts {
     pub lines_distinct: u64,
     /// Billed executions beyond the first of a same custom id, across all batches.
     pub paid_twice: u64,
+    /// The custom ids of the first of these, as JSON (16 at most).
+    pub paid_twice_ids: BTreeSet<String>,
     /// Whether the ledger behind the two counts above is full, so that they are lower bounds.
     pub ledger_full: bool,
     /// Live calls answered 200, each execution counted.
@@ -51,7 +53,18 @@ pub struct Counts {
     pub keys_seen: BTreeSet<String>,
 }
 
+/// Custom ids that are remembered of those billed again.
+const SHOWN: usize = 16;
+
 impl Counts {
+    /// Notes one more execution of a custom id that was billed before.
+    pub(crate) fn billed_again(&mut self, custom_id: &str) {
+        self.paid_twice += 1;
+        if self.paid_twice_ids.len() < SHOWN {
+            self.paid_twice_ids.insert(custom_id.to_owned());
+        }
+    }
+
     /// Notes one more live call to `path`.
     pub(crate) fn live_call(&mut self, path: &str) {
         if let Some(count) = self.live_calls.get_mut(path) {

@@ -189,7 +189,9 @@ impl World {
         let billing = self.ledger.lock().bill(id, digest(&[custom_id.as_bytes(), &body.to_be_bytes()]));
         let mut counts = self.counts.lock();
         counts.lines_run += 1;
-        counts.paid_twice += u64::from(billing.paid_before);
+        if billing.paid_before {
+            counts.billed_again(custom_id);
+        }
         counts.lines_distinct += u64::from(billing.distinct);
         counts.ledger_full |= billing.full;
     }

@@ -171,7 +171,7 @@ func main() {
 	// What has ended cannot be cancelled; what is cancelled before it has ended ends so.
 	_, err = client.Batches.Cancel(ctx, batch.ID)
 	check.Expect("cancelling what has ended", status(err), http.StatusConflict)
-	cancelled, err := client.Batches.Cancel(ctx, create(file).ID)
+	cancelled, err := client.Batches.Cancel(ctx, create(store("mistaken.jsonl", request(count))).ID)
 	if err != nil { // it was faster
 		check.Expect("late cancellation", status(err), http.StatusConflict)
 	} else {

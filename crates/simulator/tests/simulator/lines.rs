@@ -85,6 +85,7 @@ async fn a_line_billed_again_is_noticed() {
     upstream.run(&again).await;
     let counts = upstream.counts();
     assert_eq!((counts.lines_run, counts.lines_distinct, counts.paid_twice), (6, 4, 3));
+    assert_eq!(Vec::from_iter(&counts.paid_twice_ids), [r#""r0""#, r#""r1""#, r#""r2""#]);
     assert_eq!((counts.batches_created, counts.largest_batch_lines), (2, 3));
 }
 

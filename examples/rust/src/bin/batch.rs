@@ -114,7 +114,8 @@ async fn main() -> Result<()> {
     let wrong = says_what_is_wrong(&catalogue).await?;
     is_listed(&catalogue, &file, &wrong).await?;
 
-    let batch = catalogue.create(&file, "cancelled").await?;
+    let mistaken = catalogue.store("mistaken.jsonl", &request(COUNT)?).await?;
+    let batch = catalogue.create(&mistaken, "mistaken").await?;
     match catalogue.0.batches().cancel(&batch.id).await {
         Ok(batch) => expect("end of a cancelled batch", catalogue.ended(batch).await?.status, BatchStatus::Cancelled)?,
         faster => expect("late cancellation", refused(faster)?, 409)?,

@@ -142,7 +142,7 @@ async fn audited() {
     assert_eq!(audit["violations"], json!([]), "{audit}");
     println!("status {status}\naudit {audit}");
     let counts = world.upstream.counts();
-    assert_eq!((counts.paid_twice, counts.mixed_model_batches), (0, 0));
+    assert_eq!((counts.paid_twice, counts.mixed_model_batches), (0, 0), "{:?}", counts.paid_twice_ids);
     assert_eq!(world.failed_ticks(), Vec::<Value>::new());
 }
 
