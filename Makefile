@@ -12,10 +12,11 @@ BENCH ?=
 # Seconds for each fuzz target in make test-long.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test prerequisites clients emulator template build-aws format-check lint document deny tests crash bench bench-aws bill test-long fuzz demo image fmt
+.PHONY: help test prerequisites clients emulator template build-aws format-check lint document deny tests crash bench bench-aws bill test-vllm test-long fuzz demo image fmt
 
 help:
 	@echo "make test        everything that a change must pass"
+	@echo "make test-vllm   the fleet before a real vLLM, on this machine's CPUs: answers, kills, speed"
 	@echo "make test-long   fuzz each target for a minute, and 20,000 seeds of the crash world"
 	@echo "make crash       the crash world alone: SEEDS=$(SEEDS) FROM=$(FROM)"
 	@echo "make bench       what the gateway answers, costs and holds on this machine"
@@ -92,6 +93,13 @@ crash:
 bench:
 	$(CARGO) build $(LOCKED) --release -p offpeak
 	$(CARGO) run $(LOCKED) --release -p offpeak-bench -- $(BENCH)
+
+# Not part of make test: vLLM takes 6 GB. Two cores do for it.
+test-vllm:
+	@tools/vllm.sh
+	$(CARGO) test $(LOCKED) -p offpeak-tests --test all vllm:: -- --ignored --nocapture --test-threads 1
+	$(CARGO) build $(LOCKED) --release -p offpeak
+	$(CARGO) run $(LOCKED) --release -p offpeak-bench -- vllm
 
 # The functions for this machine; cargo lambda makes those for another.
 bench-aws: emulator

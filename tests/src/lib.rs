@@ -3,7 +3,7 @@
 //! ```text
 //! Load, Http ──► Gateway (a process, its Home on disk) ──► Upstream (the simulator) | Recorder (keeps every byte)
 //! Program (an SDK's user) ──► Gateway
-//! Working (a worker, a process) ──► Gateway, and an Upstream as its engine
+//! Working (a worker, a process) ──► Gateway, and an Upstream or Vllm as its engine
 //! BatchClient (processes) ──► Meddler (fails on demand) ──► Gateway | Upstream
 //! ```
 //!
@@ -31,6 +31,7 @@ mod recorder;
 mod recorder_batch;
 mod until;
 mod upstream;
+mod vllm;
 mod worker;
 
 pub use batch_client::BatchClient;
@@ -46,4 +47,5 @@ pub use question::{chat, echoed, embeddings, hello};
 pub use recorder::{Recorded, Recorder};
 pub use until::{PATIENCE, until, until_ok};
 pub use upstream::{Upstream, free_port};
+pub use vllm::Vllm;
 pub use worker::Working;

@@ -27,6 +27,7 @@ mod all {
     mod streams;
     mod tenants;
     mod twins;
+    mod vllm;
     mod waiting;
     mod webhooks;
 }

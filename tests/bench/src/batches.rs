@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::client::{connect, content, response};
 use crate::input::{Answered, Input};
@@ -101,13 +102,17 @@ async fn begin(gateway: &Gateway, input: Input) -> anyhow::Result<String> {
     for piece in input.upload() {
         stream.write_all(&piece).await.context("sending an input")?;
     }
-    let mut buffer = Vec::new();
-    let file = id(response(&mut stream, &mut buffer).await?)?;
-    let wish = format!(r#"{{"input_file_id":"{file}","endpoint":"/v1/chat/completions","completion_window":"24h"}}"#);
+    let file = id(response(&mut stream, &mut Vec::new()).await?)?;
+    create(&mut stream, &format!(r#""input_file_id":"{file}""#)).await
+}
+
+/// Makes a batch of a file, or of requests; returns its id.
+pub(crate) async fn create(stream: &mut TcpStream, input: &str) -> anyhow::Result<String> {
+    let wish = format!(r#"{{{input},"endpoint":"/v1/chat/completions","completion_window":"24h"}}"#);
     let head = "POST /v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{wish}", wish.len());
     stream.write_all(request.as_bytes()).await.context("creating a batch")?;
-    id(response(&mut stream, &mut buffer).await?)
+    id(response(stream, &mut Vec::new()).await?)
 }
 
 fn id((status, body): (u16, &[u8])) -> anyhow::Result<String> {
@@ -119,7 +124,7 @@ fn id((status, body): (u16, &[u8])) -> anyhow::Result<String> {
 }
 
 /// Waits until the batch is in one of these states; returns the id of its output file, or nothing.
-async fn wait(gateway: &Gateway, batch: &str, states: &[&str]) -> anyhow::Result<String> {
+pub(crate) async fn wait(gateway: &Gateway, batch: &str, states: &[&str]) -> anyhow::Result<String> {
     for _ in 0..12_000 {
         let now = gateway.get(&format!("/v1/batches/{batch}")).await?;
         match now["status"].as_str() {

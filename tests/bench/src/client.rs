@@ -40,13 +40,18 @@ impl Request {
         let marker = format!("{kind}-{number:08}-");
         let question = format!("{marker}{}", "x".repeat(QUESTION));
         let body = format!(r#"{{"model":"gpt-4.1-mini","messages":[{{"role":"user","content":"{question}"}}]}}"#);
+        let expected = if status == 200 { format!("echo: {marker}") } else { "job_".to_owned() };
+        Self { status, ..Self::of(&body, headers, expected) }
+    }
+
+    /// A chat request with this body, and what its answer of status 200 must contain.
+    pub(crate) fn of(body: &str, headers: &str, expected: String) -> Self {
         let bytes = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              {headers}content-length: {}\r\n\r\n{body}",
             body.len()
         );
-        let expected = if status == 200 { format!("echo: {marker}") } else { "job_".to_owned() };
-        Self { bytes: bytes.into_bytes(), expected, status }
+        Self { bytes: bytes.into_bytes(), expected, status: 200 }
     }
 
     /// A call that is no job.

@@ -9,8 +9,10 @@
 mod batches;
 mod client;
 mod input;
+mod meter;
 mod process;
 mod report;
+mod vllm;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +54,10 @@ async fn main() -> anyhow::Result<()> {
     }
     if asked("lines") {
         batches::lines(&mut table).await?;
+    }
+    // Only where it is asked for: it needs a vLLM.
+    if wanted.iter().any(|word| word == "vllm") {
+        vllm::pairs(&mut table).await?;
     }
     table.print();
     Ok(())

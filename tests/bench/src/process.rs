@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -90,6 +91,18 @@ impl Gateway {
         bail!("the gateway did not start")
     }
 
+    /// A worker between it and a model server, with so many calls at once.
+    pub(crate) fn worker(&self, engine: SocketAddr, at_once: usize) -> anyhow::Result<Worker> {
+        let at_once = at_once.to_string();
+        let child = Command::new(binary()?)
+            .args(["--log", "warn", "worker", "--engine", &format!("http://{engine}")])
+            .args(["--gateway", &format!("http://{}", self.address)])
+            .args(["--concurrency", &at_once, "--max-concurrency", &at_once])
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Worker(child))
+    }
+
     fn proc(&self, file: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))?)
     }
@@ -162,6 +175,48 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+/// A running worker; ended when dropped.
+pub(crate) struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A real vLLM, by `tools/vllm.sh`; ended when dropped, with the processes that it made.
+pub(crate) struct Vllm {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Vllm {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/vllm.sh");
+        let mut command = Command::new(script);
+        command.args(["serve", &address.port().to_string()]).process_group(0);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let vllm = Self { child, address };
+        for _ in 0..600 {
+            if get(&format!("http://{address}"), "/v1/models").await.is_ok() {
+                return Ok(vllm);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        bail!("vLLM did not start: tools/vllm.sh serve {}", address.port())
+    }
+}
+
+impl Drop for Vllm {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).output();
+        let _ = self.child.wait();
     }
 }
 
