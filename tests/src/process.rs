@@ -59,9 +59,14 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal: `STOP` freezes it, `CONT` has it go on.
+    pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("the command kill");
-        assert!(sent.success(), "SIGTERM could not be sent");
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status().expect("the command kill");
+        assert!(sent.success(), "SIG{signal} could not be sent");
     }
 
     /// Waits for its end.

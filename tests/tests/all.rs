@@ -16,6 +16,7 @@ mod all {
     mod faults;
     mod files;
     mod fleet;
+    mod fleet_faults;
     mod kill;
     mod lifecycle;
     mod modes;
