@@ -41,7 +41,7 @@ pub use home::Home;
 pub use http::{Answer, Call, Http};
 pub use load::{Load, Outcome};
 pub use meddler::{Meddler, Meddling};
-pub use process::{Output, Process, run};
+pub use process::{Output, Process, run, send};
 pub use program::Program;
 pub use question::{chat, echoed, embeddings, hello};
 pub use recorder::{Recorded, Recorder};

@@ -64,9 +64,7 @@ impl Process {
 
     /// Sends it a signal: `STOP` freezes it, `CONT` has it go on.
     pub fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status().expect("the command kill");
-        assert!(sent.success(), "SIG{signal} could not be sent");
+        send(signal, self.child.id());
     }
 
     /// Waits for its end.
@@ -84,6 +82,12 @@ impl Drop for Process {
             let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("log:\n{}\n", &text[tail..]));
         }
     }
+}
+
+/// Sends a process, by its id, a signal.
+pub fn send(signal: &str, id: u32) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &id.to_string()]).status().expect("the command kill");
+    assert!(sent.success(), "SIG{signal} could not be sent");
 }
 
 /// Runs a program to its end, off the event loop.

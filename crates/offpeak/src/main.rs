@@ -4,6 +4,7 @@ mod batch;
 mod cli;
 mod commands;
 mod demo;
+mod engine;
 mod output;
 mod serve;
 mod telemetry;

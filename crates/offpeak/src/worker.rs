@@ -9,16 +9,18 @@ use clap::Args;
 use offpeak_config::environment::secret;
 use offpeak_core::fleet::Timing;
 use offpeak_core::flows::work::{Done, Rules, Worker, work};
+use offpeak_core::ports;
 use offpeak_embedded::SystemClock;
 use offpeak_providers::desk::Desk;
 use offpeak_providers::engine::{Config, Engine};
 use tokio::sync::watch;
 
+use crate::engine::{Keeper, owned};
 use crate::output;
 use crate::serve::{raise_descriptor_limit, runtime, stop_signal};
 
 /// The variable that holds the workers' key.
-const KEY: &str = "OFFPEAK_WORKER_KEY";
+pub(crate) const KEY: &str = "OFFPEAK_WORKER_KEY";
 
 /// Between two looks for work.
 const IDLE: Duration = Duration::from_secs(1);
@@ -56,6 +58,9 @@ pub(crate) struct Options {
     /// Its name, for operators [default: host and process id]
     #[arg(long, value_name = "NAME", value_parser = offpeak_config::name)]
     name: Option<String>,
+    /// Starts the model server: it is started again when it ends or hangs, and ended with the worker
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
 }
 
 /// Works until SIGINT or SIGTERM.
@@ -63,21 +68,37 @@ pub(crate) struct Options {
 /// # Errors
 /// An address is none, or a key is missing.
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let worker = worker(options)?;
+    let (worker, keeper) = worker(options)?;
     raise_descriptor_limit();
     let done = runtime()?.block_on(async {
         let stop = stop_signal()?;
         let (stopping, stopped) = watch::channel(false);
-        let working = work(&worker, stopped);
-        tokio::pin!(working, stop);
-        tokio::select! {
-            done = &mut working => return anyhow::Ok(done),
-            () = &mut stop => {}
-        }
-        tracing::info!("stopping");
-        // Whoever would hear of it is the work itself.
-        let _ = stopping.send(true);
-        Ok(working.await)
+        let (leaving, left) = watch::channel(false);
+        let working = async {
+            let done = work(&worker, stopped).await;
+            leaving.send_replace(true);
+            done
+        };
+        let kept = async {
+            let Some(keeper) = keeper else { return Ok(()) };
+            // Without an engine there is nothing to do.
+            let kept = keeper.run(left).await;
+            if kept.is_err() {
+                stopping.send_replace(true);
+            }
+            kept
+        };
+        let both = async { tokio::join!(working, kept) };
+        tokio::pin!(both, stop);
+        let (done, kept) = tokio::select! {
+            both = &mut both => both,
+            () = &mut stop => {
+                tracing::info!("stopping");
+                stopping.send_replace(true);
+                both.await
+            }
+        };
+        kept.map(|()| done)
     })?;
     let Done { lines, failed, chunks, deaths } = done;
     output::remark(format_args!(
@@ -86,7 +107,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn worker(options: &Options) -> anyhow::Result<Worker> {
+fn worker(options: &Options) -> anyhow::Result<(Worker, Option<Keeper>)> {
     let key = match &options.engine_key_env {
         Some(name) => Some(secret(name).with_context(|| format!("--engine-key-env: the variable {name} is not set"))?),
         None => None,
@@ -104,7 +125,13 @@ fn worker(options: &Options) -> anyhow::Result<Worker> {
         grace_ms: millis(options.grace),
         timing,
     };
-    Ok(Worker { desk: Arc::new(desk), engine: Arc::new(engine), clock: Arc::new(SystemClock), rules })
+    let (engine, keeper): (Arc<dyn ports::Engine>, _) = if options.command.is_empty() {
+        (Arc::new(engine), None)
+    } else {
+        let (engine, keeper) = owned(engine, options.command.clone());
+        (Arc::new(engine), Some(keeper))
+    };
+    Ok((Worker { desk: Arc::new(desk), engine, clock: Arc::new(SystemClock), rules }, keeper))
 }
 
 fn own_name() -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use offpeak_simulator::Faults;
 use offpeak_tests::batches::{comes_to, conserved, create, input, store};
 use offpeak_tests::{
-    Gateway, Home, Http, Meddler, Meddling, PATIENCE, Process, Upstream, Working, free_port, offpeak, until,
+    Gateway, Home, Http, Meddler, Meddling, PATIENCE, Process, Upstream, Working, free_port, offpeak, send, until,
 };
 
 const COUNT: usize = 400;
@@ -103,9 +103,9 @@ async fn answers_that_do_not_arrive_are_computed_again_and_no_others() {
     }
 }
 
-/// An engine as a process, which can be killed.
+/// An engine as a process: ours, or a worker's.
 struct Engine {
-    _process: Process,
+    _process: Option<Process>,
     http: Http,
 }
 
@@ -114,7 +114,7 @@ impl Engine {
         let mut command = Command::new(offpeak());
         command.env_clear().args(["simulate", "--listen", &format!("127.0.0.1:{port}"), "--fault", "live_slow_ms=20"]);
         Self {
-            _process: Process::start(command, &home.join("engine.log")),
+            _process: Some(Process::start(command, &home.join("engine.log"))),
             http: Http::to(format!("http://127.0.0.1:{port}")),
         }
     }
@@ -178,4 +178,47 @@ async fn a_worker_whose_gateway_does_not_hear_it_loses_what_it_holds() {
     scene.is_answered().await;
     // It may hold two chunks at a time, and take others when those are lost.
     row("a worker of which the gateway hears nothing more", engine.counts().live_run, COUNT as u64);
+}
+
+/// The process that a worker has started.
+fn child_of(worker: &Working) -> Option<u32> {
+    let id = worker.process.id();
+    let children = std::fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten();
+    let children = children.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    children.collect::<String>().split_whitespace().next()?.parse().ok()
+}
+
+async fn next_child(worker: &Working, last: u32) -> u32 {
+    until("a process of the worker's", PATIENCE, async || child_of(worker).filter(|child| *child != last)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_a_worker_owns_is_started_again_when_it_dies_or_hangs() {
+    let (scene, port) = (Scene::set().await, free_port());
+    let (address, program) = (format!("127.0.0.1:{port}"), offpeak().to_str().expect("a path"));
+    let command = ["--", program, "simulate", "--listen", &address, "--fault", "live_slow_ms=20"];
+    let flags = [&FLAGS[..], &command].concat();
+    let mut worker = Working::start_at(&scene.url(), &format!("http://{address}"), &flags);
+    let http = Http::to(format!("http://{address}"));
+    let mut child = 0;
+    for signal in ["KILL", "STOP"] {
+        child = next_child(&worker, child).await;
+        let run = Engine { _process: None, http: http.clone() }.has_run(COUNT as u64 / 8).await;
+        send(signal, child);
+        println!("SIG{signal} to the engine after {run} lines");
+    }
+    scene.is_answered().await;
+    child = next_child(&worker, child).await;
+    worker.process.terminate();
+    assert!(worker.process.end_within(Duration::from_secs(20)).await.success(), "{}", worker.process.log());
+    assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "the engine outlived its worker");
+    let log = worker.process.log();
+    assert!(log.contains("the engine is started again") && log.contains("it does not answer"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_cannot_be_started_is_said() {
+    let mut worker = Working::start_at("http://127.0.0.1:9", "http://127.0.0.1:9", &["--", "/nowhere/vllm"]);
+    assert_eq!(worker.process.end_within(Duration::from_secs(10)).await.code(), Some(1));
+    assert!(worker.process.log().contains("starting the engine, /nowhere/vllm"), "{}", worker.process.log());
 }

@@ -62,4 +62,7 @@ pub trait Engine: Send + Sync {
 
     /// One call, given up after so many milliseconds.
     async fn call(&self, endpoint: Endpoint, body: Bytes, timeout_ms: u64) -> Called;
+
+    /// It was ready and is not there any more, or does not answer: whoever can start it again does so.
+    fn gave_out(&self) {}
 }

@@ -201,6 +201,7 @@ impl Shift<'_> {
             Ok(serving) => held.iter_mut().for_each(|chunk| chunk.served_by(&serving.models)),
             Err(error) => {
                 died(&error.why);
+                self.worker.engine.gave_out();
                 self.absent_since_ms = Some(self.worker.clock.now_ms());
                 self.done.deaths += 1;
                 held.iter_mut().for_each(Held::engine_died);
