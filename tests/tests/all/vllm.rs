@@ -30,11 +30,11 @@ fn tokens(number: usize) -> usize {
 }
 
 fn input(count: usize) -> String {
-    let line = |number| {
-        let id = format!("line {number}");
-        json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": question(number)})
-    };
-    (0..count).fold(String::new(), |input, number| input + &line(number).to_string() + "\n")
+    (0..count).map(|number| line(&format!("line {number}"), &question(number))).collect()
+}
+
+fn line(id: &str, body: &Value) -> String {
+    json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": body}).to_string() + "\n"
 }
 
 /// Each line has one answer, and it is its own.
@@ -47,6 +47,24 @@ async fn all_are_answered(http: &Http, batch: &str, count: usize) {
         let answer = &found[&format!("line {number}")].1["response"];
         assert_eq!((&answer["status_code"], &answer["body"]["model"]), (&json!(200), &json!("tiny")), "{answer}");
         assert_eq!(answer["body"]["usage"]["completion_tokens"], tokens(number), "line {number}: {answer}");
+    }
+}
+
+/// What vLLM refuses is the line's answer, in OpenAI's shape; the others of its chunk are answered.
+async fn refusals_are_told(http: &Http) {
+    let mut odd = [question(0), question(1), question(2)];
+    odd[0]["max_tokens"] = json!(5_000);
+    odd[1]["messages"] = json!([7]);
+    let lines_of = odd.iter().enumerate().map(|(number, body)| line(&format!("odd {number}"), body));
+    let file = store(http, &lines_of.collect::<String>()).await.expect("a stored file");
+    let batch = create(http, &file).await.expect("a batch");
+    let done = comes_to(http, &batch, &["completed"]).await;
+    assert_eq!(done["request_counts"], json!({"total": 3, "completed": 1, "failed": 2}));
+    let found = lines(http, &done).await;
+    for number in 0..2 {
+        let answer = &found[&format!("odd {number}")].1["response"];
+        let said = answer["body"]["error"]["message"].as_str();
+        assert!(answer["status_code"] == 400 && said.is_some_and(|said| !said.is_empty()), "{answer}");
     }
 }
 
@@ -79,6 +97,7 @@ async fn held_calls_and_a_batch_are_answered_by_vllm() {
     all_are_answered(&gateway.http, &batch, COUNT).await;
     println!("a batch of {COUNT} lines answered in {:.1} s", began.elapsed().as_secs_f64());
     assert_eq!(vllm.answered().await, 2 * COUNT as u64, "each line ran once");
+    refusals_are_told(&gateway.http).await;
     gateway.passes_audit().await;
 }
 
