@@ -1,10 +1,11 @@
 //! The rows of chunks, and what tenants were served: each one document. Nothing expires; a submission's chunks go with it.
 //!
 //! ```text
-//! submission S   index N             the chunk's id; or `served/MODEL` 0, what tenants were served of a model;
-//!                                    or `models` 0, the models that ever had chunks: names SS
+//! submission S   index N             the chunk's id; or `served/QUEUE` 0, what tenants were served of a queue;
+//!                                    or `models` 0, the queues that ever had chunks: names SS
 //! version N   doc S
-//! model S   turn B (created, id)     the keys of the index `open`, while the chunk is not final: the order of its turn
+//! model S   turn B (created, id)     the keys of the index `open`, while the chunk is not final: its queue, `fleet/MODEL`
+//!                                    or `live:PROVIDER`, and the order of its turn
 //! ```
 
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use offpeak_core::fleet::{Chunk, ChunkId, Served};
+use offpeak_core::fleet::{Chunk, ChunkId, Queue, Served};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{self, StoreError};
 use parking_lot::Mutex;
@@ -44,7 +45,7 @@ const WHAT_SERVED: &str = "the row of what tenants were served";
 pub struct Chunks {
     client: Client,
     table: String,
-    /// Models of which the table is known to have the name.
+    /// Queues of which the table is known to have the name.
     named: Mutex<BTreeSet<String>>,
 }
 
@@ -54,12 +55,12 @@ impl Chunks {
         Self { client, table, named: Mutex::new(BTreeSet::new()) }
     }
 
-    /// Names the models in the table before chunks of them are there: the index cannot say which it has.
+    /// Names the queues in the table before chunks are in them: the index cannot say which it has.
     async fn name(&self, chunks: &[Chunk]) -> Result<(), Fault> {
-        let models: BTreeSet<&str> = chunks.iter().map(|chunk| chunk.model.as_str()).collect();
+        let queues: BTreeSet<String> = chunks.iter().map(|chunk| chunk.queue().to_string()).collect();
         let new: Vec<String> = {
             let named = self.named.lock();
-            models.into_iter().filter(|model| !named.contains(*model)).map(str::to_owned).collect()
+            queues.into_iter().filter(|queue| !named.contains(queue)).collect()
         };
         if new.is_empty() {
             return Ok(());
@@ -77,12 +78,12 @@ impl Chunks {
         Ok(())
     }
 
-    /// Every model that ever had chunks.
+    /// Every queue that ever had chunks.
     async fn names(&self) -> Result<Vec<String>, Fault> {
         let Some(mut item) = self.item(key(MODELS, 0)).await? else { return Ok(Vec::new()) };
         match item.remove(NAMES) {
             Some(AttributeValue::Ss(names)) => Ok(names),
-            _ => Err(Fault::Garbled { row: "the row of models", attribute: NAMES }),
+            _ => Err(Fault::Garbled { row: "the row of queues", attribute: NAMES }),
         }
     }
 
@@ -127,20 +128,20 @@ impl Chunks {
             .consistent_read(true)
     }
 
-    /// What asks for a model's chunks that are not final, oldest first.
-    fn open_of(&self, model: &str) -> QueryFluentBuilder {
+    /// What asks for a queue's chunks that are not final, oldest first.
+    fn open_of(&self, queue: &str) -> QueryFluentBuilder {
         self.client
             .query()
             .table_name(&self.table)
             .index_name(OPEN)
             .key_condition_expression("#model = :model")
             .expression_attribute_names("#model", MODEL)
-            .expression_attribute_values(":model", text(model))
+            .expression_attribute_values(":model", text(queue))
     }
 
-    /// Whether a chunk of the model is not final.
-    async fn has_open(&self, model: &str) -> Result<bool, Fault> {
-        let request = self.open_of(model).select(Select::Count).limit(1);
+    /// Whether a chunk of the queue is not final.
+    async fn has_open(&self, queue: &str) -> Result<bool, Fault> {
+        let request = self.open_of(queue).select(Select::Count).limit(1);
         let reply = request.send().await.map_err(|error| Fault::call("Query", &error))?;
         Ok(reply.count > 0)
     }
@@ -172,15 +173,19 @@ impl ports::Chunks for Chunks {
     }
 
     /// By an index that may lag behind the rows by a second or so; a write's condition tells what became of one.
-    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError> {
-        let items = all(self.open_of(model), limit).await?;
+    async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError> {
+        let items = all(self.open_of(queue.as_str()), limit).await?;
         Ok(items.into_iter().map(|item| read(WHAT, item)).collect::<Result<_, _>>()?)
     }
 
-    /// By the same index: one small call for each model that ever had chunks.
+    /// By the same index: one small call for each of the fleet's models that ever had chunks.
     async fn models(&self) -> Result<Vec<String>, StoreError> {
-        let names = self.names().await?;
-        let ask = |model: String| async move { Ok(self.has_open(&model).await?.then_some(model)) };
+        let mut names = self.names().await?;
+        names.retain(|queue| Queue::fleet_model(queue).is_some());
+        let ask = |queue: String| async move {
+            let model = Queue::fleet_model(&queue).unwrap_or_default().to_owned();
+            Ok(self.has_open(&queue).await?.then_some(model))
+        };
         Ok(in_order(names, String::clone, ask).await?.into_iter().flatten().collect())
     }
 
@@ -200,14 +205,14 @@ impl ports::Chunks for Chunks {
         Ok(())
     }
 
-    async fn served(&self, model: &str) -> Result<Served, StoreError> {
-        let found = self.item(key(&served_key(model), 0)).await?;
+    async fn served(&self, queue: &Queue) -> Result<Served, StoreError> {
+        let found = self.item(key(&served_key(queue), 0)).await?;
         Ok(found.map(|item| read(WHAT_SERVED, item)).transpose()?.unwrap_or_default())
     }
 
-    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError> {
+    async fn serve(&self, queue: &Queue, served: &Served) -> Result<bool, StoreError> {
         let stored = Served { version: served.version.saturating_add(1), ..served.clone() };
-        let item = document(WHAT_SERVED, key(&served_key(model), 0), stored.version, &stored)?;
+        let item = document(WHAT_SERVED, key(&served_key(queue), 0), stored.version, &stored)?;
         match served.version {
             0 => Ok(self.insert(item).await?),
             version => Ok(self.exchange(item, version).await?),
@@ -219,8 +224,8 @@ fn key(submission: &str, index: u32) -> Item {
     [(SUBMISSION, text(submission)), (INDEX, number(index))].map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-fn served_key(model: &str) -> String {
-    format!("{SERVED}/{model}")
+fn served_key(queue: &Queue) -> String {
+    format!("{SERVED}/{queue}")
 }
 
 /// The item of a chunk as that version. One that is final has no turn.
@@ -230,7 +235,7 @@ fn item_of(chunk: &Chunk, version: u64) -> Result<Item, Fault> {
     let mut item = document(WHAT, key(&submission.text(), index), version, &stored)?;
     if !chunk.state.is_final() {
         let turn = [&chunk.created_ms.to_be_bytes()[..], &submission.0, &index.to_be_bytes()].concat();
-        item.insert(MODEL.to_owned(), text(&chunk.model));
+        item.insert(MODEL.to_owned(), text(chunk.queue().as_str()));
         item.insert(TURN.to_owned(), bytes(&turn));
     }
     Ok(item)
@@ -295,7 +300,7 @@ mod tests {
         let script = Script::new(&[replies, replies].concat());
         let chunks = Chunks::new(script.client(), "chunks".to_owned());
         assert_eq!(chunks.of(all[0].id.submission).await.unwrap(), all);
-        assert_eq!(chunks.open(&all[0].model, 9).await.unwrap(), all);
+        assert_eq!(chunks.open(&all[0].queue(), 9).await.unwrap(), all);
         let asked: Vec<_> = script.requests().iter().map(|request| request["ExclusiveStartKey"].clone()).collect();
         let place = || wire(&key("sub_", 7));
         assert_eq!(asked, [Value::Null, place(), place(), Value::Null, place(), place()]);
@@ -304,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_model_is_named_once_before_its_chunks() {
+    async fn a_queue_is_named_once_before_its_chunks() {
         let all = Namespace::fresh().chunks(3);
         let script = Script::new(&[(200, "{}"); 4]);
         let chunks = Chunks::new(script.client(), "chunks".to_owned());

@@ -66,6 +66,10 @@ faults! {
     CheckpointRenamed,
     /// Whoever once held a chunk may give it back (fleet).
     GivenBackByAnybody,
+    /// A chunk of any backend waits in the fleet's queues (fleet).
+    BackendsMixed,
+    /// Calls of a provider begin whatever began within the minute (fleet).
+    RatesUnkept,
     /// Usage is added instead of created if absent (rule 9).
     UsageTwice,
     /// The sweep expires a packed row whose submission lists it (rule 10).

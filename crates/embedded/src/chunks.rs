@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use offpeak_core::fleet::{Chunk, ChunkId, Served};
+use offpeak_core::fleet::{Chunk, ChunkId, Queue, Served};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{self, StoreError};
 use rusqlite::{Params, params};
@@ -26,19 +26,19 @@ impl Chunks {
     }
 }
 
-const CREATE: &str = "INSERT INTO chunks (submission, place, version, model, created_ms, open, doc)
+const CREATE: &str = "INSERT INTO chunks (submission, place, version, queue, created_ms, open, doc)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
 const GET: &str = "SELECT doc FROM chunks WHERE submission = ?1 AND place = ?2";
 const OF: &str = "SELECT doc FROM chunks WHERE submission = ?1 ORDER BY place";
-const OPEN: &str = "SELECT doc FROM chunks WHERE open = 1 AND model = ?1
+const OPEN: &str = "SELECT doc FROM chunks WHERE open = 1 AND queue = ?1
     ORDER BY created_ms, submission, place LIMIT ?2";
-/// From each model on to the next: however many of its chunks are open, it costs one step.
-const MODELS: &str = "WITH RECURSIVE models (model) AS (
-        SELECT min(model) FROM chunks WHERE open = 1
+/// From each queue on to the next: however many of its chunks are open, it costs one step.
+const QUEUES: &str = "WITH RECURSIVE queues (queue) AS (
+        SELECT min(queue) FROM chunks WHERE open = 1
         UNION ALL
-        SELECT (SELECT min(model) FROM chunks WHERE open = 1 AND model > models.model) FROM models
-        WHERE models.model IS NOT NULL
-    ) SELECT model FROM models WHERE model IS NOT NULL";
+        SELECT (SELECT min(queue) FROM chunks WHERE open = 1 AND queue > queues.queue) FROM queues
+        WHERE queues.queue IS NOT NULL
+    ) SELECT queue FROM queues WHERE queue IS NOT NULL";
 const REPLACE: &str = "UPDATE chunks SET version = version + 1, open = ?4, doc = ?5
     WHERE submission = ?1 AND place = ?2 AND version = ?3";
 const DELETE: &str = "DELETE FROM chunks WHERE submission = ?1";
@@ -51,9 +51,9 @@ impl ports::Chunks for Chunks {
         let work = move |session: &mut Session| {
             let mut statement = session.connection.prepare_cached(CREATE)?;
             for (chunk, doc) in chunks.iter().zip(&docs) {
-                let Chunk { id, model, created_ms, state, .. } = chunk;
-                let (created_ms, open) = (column(*created_ms), !state.is_final());
-                statement.execute(params![id.submission.0, id.index, FIRST, model, created_ms, open, doc])?;
+                let Chunk { id, created_ms, state, .. } = chunk;
+                let (queue, created_ms, open) = (chunk.queue(), column(*created_ms), !state.is_final());
+                statement.execute(params![id.submission.0, id.index, FIRST, queue.as_str(), created_ms, open, doc])?;
             }
             Ok(())
         };
@@ -69,18 +69,19 @@ impl ports::Chunks for Chunks {
         self.readers.scan(move |reader| chunks(reader, OF, [submission.0])).await
     }
 
-    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError> {
-        let model = model.to_owned();
-        self.readers.scan(move |reader| chunks(reader, OPEN, params![model, limit])).await
+    async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError> {
+        let queue = queue.clone();
+        self.readers.scan(move |reader| chunks(reader, OPEN, params![queue.as_str(), limit])).await
     }
 
     async fn models(&self) -> Result<Vec<String>, StoreError> {
-        let models = |reader: &mut Reader| {
-            let mut statement = reader.connection.prepare_cached(MODELS)?;
-            let models = statement.query_map((), |row| row.get(0))?;
-            Ok(models.collect::<Result<_, _>>()?)
+        let queues = |reader: &mut Reader| {
+            let mut statement = reader.connection.prepare_cached(QUEUES)?;
+            let queues = statement.query_map((), |row| row.get(0))?;
+            Ok(queues.collect::<Result<Vec<String>, _>>()?)
         };
-        self.readers.scan(models).await
+        let queues = self.readers.scan(queues).await?;
+        Ok(queues.iter().filter_map(|queue| Queue::fleet_model(queue)).map(str::to_owned).collect())
     }
 
     async fn replace(&self, chunk: &Chunk) -> Result<bool, StoreError> {
@@ -101,25 +102,25 @@ impl ports::Chunks for Chunks {
         self.writer.run(1, work).await
     }
 
-    async fn served(&self, model: &str) -> Result<Served, StoreError> {
+    async fn served(&self, queue: &Queue) -> Result<Served, StoreError> {
         self.readers.point(|reader| {
-            let mut statement = reader.connection.prepare_cached("SELECT doc FROM served WHERE model = ?1")?;
-            let mut rows = statement.query([model])?;
+            let mut statement = reader.connection.prepare_cached("SELECT doc FROM served WHERE queue = ?1")?;
+            let mut rows = statement.query([queue.as_str()])?;
             let Some(row) = rows.next()? else { return Ok(Served::default()) };
             document::read(row, "what tenants were served is unknown to this version")
         })
     }
 
-    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError> {
-        let (model, version) = (model.to_owned(), served.version);
+    async fn serve(&self, queue: &Queue, served: &Served) -> Result<bool, StoreError> {
+        let (queue, version) = (queue.clone(), served.version);
         let doc = document::write(&Served { version: version.saturating_add(1), ..served.clone() })?;
         let sql = if version == 0 {
-            "INSERT INTO served (model, version, doc) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING"
+            "INSERT INTO served (queue, version, doc) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING"
         } else {
-            "UPDATE served SET version = ?2 + 1, doc = ?3 WHERE model = ?1 AND version = ?2"
+            "UPDATE served SET version = ?2 + 1, doc = ?3 WHERE queue = ?1 AND version = ?2"
         };
         let work = move |session: &mut Session| {
-            Ok(session.connection.prepare_cached(sql)?.execute(params![model, version, doc])? == 1)
+            Ok(session.connection.prepare_cached(sql)?.execute(params![queue.as_str(), version, doc])? == 1)
         };
         self.writer.run(1, work).await
     }
@@ -155,14 +156,14 @@ mod tests {
     #[test]
     fn only_the_rows_that_are_wanted_are_looked_at() {
         let by_id = "INDEX sqlite_autoindex_chunks_1";
-        for (sql, index) in [(GET, by_id), (OF, by_id), (DELETE, by_id), (OPEN, "INDEX chunks_open (model=?)")] {
+        for (sql, index) in [(GET, by_id), (OF, by_id), (DELETE, by_id), (OPEN, "INDEX chunks_open (queue=?)")] {
             let plan = plan(sql);
             assert!(
                 plan.starts_with("SEARCH") && plan.contains(index) && !plan.contains("TEMP B-TREE"),
                 "{sql}: {plan}"
             );
         }
-        let plan = plan(MODELS);
+        let plan = plan(QUEUES);
         assert_eq!(plan.matches("SEARCH chunks USING COVERING INDEX chunks_open").count(), 2, "{plan}");
     }
 }

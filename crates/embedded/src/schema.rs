@@ -11,6 +11,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema/0002_files_and_batches.sql"),
     include_str!("schema/0003_notices.sql"),
     include_str!("schema/0004_chunks.sql"),
+    include_str!("schema/0005_queues.sql"),
 ];
 
 /// How long one process waits for another's transaction, for example `offpeak keys create` for the server's.
@@ -86,6 +87,8 @@ pub(crate) fn plan(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use offpeak_core::fleet::Queue;
+
     use super::*;
 
     #[test]
@@ -99,6 +102,20 @@ mod tests {
         let note: String = database.query_row("SELECT note FROM keys", (), |row| row.get(0)).unwrap();
         assert_eq!(note, "none");
         migrate(&mut database, &later).unwrap();
+    }
+
+    #[test]
+    fn chunks_of_before_there_were_queues_are_in_the_fleets() {
+        let mut database = Connection::open_in_memory().unwrap();
+        migrate(&mut database, &MIGRATIONS[..4]).unwrap();
+        database.execute("INSERT INTO chunks VALUES (x'01', 0, 1, 'm', 5, 1, '{}')", ()).unwrap();
+        database.execute("INSERT INTO served VALUES ('m', 1, '{}')", ()).unwrap();
+        migrate(&mut database, MIGRATIONS).unwrap();
+        for table in ["chunks", "served"] {
+            let queue: String =
+                database.query_row(&format!("SELECT queue FROM {table}"), (), |row| row.get(0)).unwrap();
+            assert_eq!(queue, Queue::of_fleet("m").as_str(), "{table}");
+        }
     }
 
     #[test]

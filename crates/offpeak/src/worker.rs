@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use offpeak_config::environment::secret;
-use offpeak_core::fleet::Timing;
+use offpeak_core::fleet::{Rates, Timing};
 use offpeak_core::flows::work::{Done, Rules, Worker, work};
 use offpeak_core::ports;
 use offpeak_embedded::SystemClock;
@@ -121,6 +121,7 @@ fn worker(options: &Options) -> anyhow::Result<(Worker, Option<Keeper>)> {
         name: options.name.clone().unwrap_or_else(own_name),
         first: options.concurrency,
         most: options.max_concurrency,
+        rates: Rates::default(),
         idle_ms: millis(IDLE),
         grace_ms: millis(options.grace),
         timing,

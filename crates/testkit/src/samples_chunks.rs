@@ -1,7 +1,7 @@
 //! Rows of chunks to test with.
 
 use offpeak_core::endpoint::Endpoint;
-use offpeak_core::fleet::{Chunk, ChunkId, ChunkState, Part};
+use offpeak_core::fleet::{self, Chunk, ChunkId, ChunkState, Part, Queue};
 use offpeak_core::ids::SubmissionId;
 
 use crate::samples::{CREATED_MS, Namespace};
@@ -10,6 +10,16 @@ impl Namespace {
     /// The namespace's model: equal for equal words.
     pub fn model(&self, word: &str) -> String {
         self.name(&format!("org/model {word}"))
+    }
+
+    /// The fleet's queue of that model.
+    pub fn queue(&self, word: &str) -> Queue {
+        Queue::of_fleet(&self.model(word))
+    }
+
+    /// The backend of live calls, other than any namespace's.
+    pub fn live(&self) -> String {
+        fleet::live(&self.name("provider"))
     }
 
     /// The only chunk of a new submission, as it is created.
@@ -28,6 +38,7 @@ impl Namespace {
             id: ChunkId { submission, index },
             of: index + 1,
             version: 1,
+            backend: fleet::NAME.to_owned(),
             model: self.model("small"),
             endpoint: Endpoint::ChatCompletions,
             tenant: self.tenant(),
@@ -63,6 +74,7 @@ impl Namespace {
             stop: true,
             parts: vec![self.finished("part/1"), self.finished("part/2")],
             suspects: vec![self.job_id(), self.job_id()],
+            backend: self.live(),
             ..self.chunk()
         };
         vec![

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::queue::{NAME, Queue};
 use crate::endpoint::Endpoint;
 use crate::faults::{Fault, planted};
 use crate::ids::{JobId, ObjectName, SubmissionId, TenantId};
@@ -32,6 +33,9 @@ pub struct Chunk {
     pub of: u32,
     /// Raised with each write.
     pub version: u64,
+    /// The backend whose workers may take it. Rows of before it was noted are the fleet's.
+    #[serde(default = "of_fleet")]
+    pub backend: String,
     /// The model that runs it, by the engine's name.
     pub model: String,
     /// Where each line goes.
@@ -56,6 +60,10 @@ pub struct Chunk {
     pub parts: Vec<Part>,
     /// Lines that were running when an engine died: each runs alone from then on.
     pub suspects: Vec<JobId>,
+}
+
+fn of_fleet() -> String {
+    NAME.to_owned()
 }
 
 /// Where a chunk stands.
@@ -147,6 +155,12 @@ pub enum ChunkEvent {
 pub struct NotHeld;
 
 impl Chunk {
+    /// Where it waits.
+    pub fn queue(&self) -> Queue {
+        let backend = if planted(Fault::BackendsMixed) { NAME } else { &self.backend };
+        Queue::of(backend, &self.model)
+    }
+
     /// Whether a worker may take it now. Clocks may differ by seconds: a lease that is over for one is renewed in vain by
     /// the other, which a write's condition tells.
     pub fn is_free(&self, now_ms: u64) -> bool {
@@ -230,6 +244,7 @@ mod tests {
             id: ChunkId { submission: SubmissionId([1; 16]), index: 0 },
             of: 1,
             version: 1,
+            backend: NAME.to_owned(),
             model: "m".to_owned(),
             endpoint: Endpoint::ChatCompletions,
             tenant: TenantId::from("t"),
@@ -265,6 +280,13 @@ mod tests {
         let done = second.after(ChunkEvent::Finish { attempt: 2, part: Some(part(3)) }, 100).unwrap();
         assert_eq!(done.state, ChunkState::Done);
         assert_eq!(take(&done, 1_000), Err(NotHeld));
+    }
+
+    #[test]
+    fn a_row_of_before_backends_were_noted_is_the_fleets() {
+        let mut row = serde_json::to_value(chunk()).unwrap();
+        assert!(row.as_object_mut().unwrap().remove("backend").is_some());
+        assert_eq!(serde_json::from_value::<Chunk>(row).unwrap(), chunk());
     }
 
     #[test]

@@ -65,18 +65,36 @@ struct Body<'a> {
 impl Request {
     /// A line with this body. A body that cannot be read has no prefix: its engine will say what is wrong with it.
     pub fn of(tenant: u32, record: Record, body: &str) -> Self {
-        let prompt_tokens = (body.len() as u64).div_ceil(4);
         let Ok(read) = serde_json::from_str::<Body<'_>>(body) else {
-            return Self { tenant, prefix: [0; 3], record, tokens: prompt_tokens };
+            return Self { tenant, prefix: [0; 3], record, tokens: prompt_tokens(body) };
         };
-        let answer = read.max_completion_tokens.or(read.max_output_tokens).or(read.max_tokens);
-        let answer = answer.unwrap_or(ANSWER_TOKENS).min(LONGEST_ANSWER_TOKENS);
-        let answers = answer.saturating_mul(read.n.unwrap_or(1).clamp(1, 128));
-        let prompt = [read.instructions, read.messages, read.prompt, read.input].into_iter().flatten().next();
-        let text = prompt.map_or("", |raw| raw.get()).as_bytes();
+        let text = read.prompt().map_or("", RawValue::get).as_bytes();
         let prefix = PREFIXES.map(|length| text.get(..length).map_or(0, hash));
-        Self { tenant, prefix, record, tokens: prompt_tokens.saturating_add(answers) }
+        Self { tenant, prefix, record, tokens: prompt_tokens(body).saturating_add(read.answer_tokens()) }
     }
+}
+
+impl Body<'_> {
+    fn prompt(&self) -> Option<&RawValue> {
+        [self.instructions, self.messages, self.prompt, self.input].into_iter().flatten().next()
+    }
+
+    /// Tokens of its answers, as it bounds them.
+    fn answer_tokens(&self) -> u64 {
+        let answer = self.max_completion_tokens.or(self.max_output_tokens).or(self.max_tokens);
+        let answer = answer.unwrap_or(ANSWER_TOKENS).min(LONGEST_ANSWER_TOKENS);
+        answer.saturating_mul(self.n.unwrap_or(1).clamp(1, 128))
+    }
+}
+
+/// Tokens that a request with this body is believed to take, its answer included.
+pub fn estimate(body: &str) -> u64 {
+    let answer_tokens = serde_json::from_str::<Body<'_>>(body).map_or(0, |read| read.answer_tokens());
+    prompt_tokens(body).saturating_add(answer_tokens)
+}
+
+fn prompt_tokens(body: &str) -> u64 {
+    (body.len() as u64).div_ceil(4)
 }
 
 fn hash(bytes: &[u8]) -> u64 {
@@ -161,5 +179,8 @@ mod tests {
         assert_eq!(of(plain), (plain.len() as u64).div_ceil(4) + ANSWER_TOKENS);
         assert!(of(r#"{"messages":[],"max_tokens":9,"n":3}"#) < ANSWER_TOKENS);
         assert_eq!(of("no json"), 2);
+        for body in [plain, r#"{"messages":[],"max_tokens":9,"n":3}"#, "no json"] {
+            assert_eq!(estimate(body), of(body));
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Own model servers: a submission to the fleet is cut into chunks, which workers take one at a time.
+//! Own model servers, and live calls of providers: a submission to them is cut into chunks, which workers take one at a
+//! time.
 //!
 //! ```text
 //!  waiting ──take──► held(worker, until) ──finish──► done
@@ -10,23 +11,24 @@
 
 mod chunk;
 mod cut;
+mod meter;
 mod pace;
 mod plan;
+mod queue;
 mod scale;
 mod share;
 
 pub use chunk::{Chunk, ChunkEvent, ChunkId, ChunkState, NotHeld, Part};
-pub use cut::{Cut, Request, cut};
+pub use cut::{Cut, Request, cut, estimate};
+pub use meter::{Meter, Rates, Reserved};
 pub use pace::Pace;
 pub use plan::{Plan, Record};
+pub use queue::{NAME, Queue, live, live_provider, runs_chunks};
 pub use scale::{
     Decision, Demand, Instance, InstanceState, Pool, Prices, Purchase, Scaling, Shortage, Why, ends_itself,
     outstanding, scale,
 };
 pub use share::{Served, next_of};
-
-/// The name of the fleet among backends, and of its credential: no provider may bear it.
-pub const NAME: &str = "fleet";
 
 /// What operators decide of chunks and workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,5 +64,13 @@ impl Default for Timing {
             tries: 5,
             pause_ms: 500,
         }
+    }
+}
+
+impl Timing {
+    /// For live calls of providers. What a death costs is paid again, so it is kept small: checkpoints every 2 s; and
+    /// chunks of 256 lines, so that their rows stay small though checkpoints are many.
+    pub fn live() -> Self {
+        Self { checkpoint_ms: 2_000, chunk_lines: 256, ..Self::default() }
     }
 }

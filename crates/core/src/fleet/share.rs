@@ -63,6 +63,7 @@ mod tests {
             id: ChunkId { submission: SubmissionId([1; 16]), index },
             of: 1,
             version: 1,
+            backend: super::super::NAME.to_owned(),
             model: "m".to_owned(),
             endpoint: Endpoint::ChatCompletions,
             tenant: TenantId::from(tenant),

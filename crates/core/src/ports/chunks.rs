@@ -1,9 +1,9 @@
-//! The rows of chunks: the work queue of own engines, and its ledger.
+//! The rows of chunks: the work queues of own engines and of live calls, and their ledger.
 
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::fleet::{Chunk, ChunkId, Served};
+use crate::fleet::{Chunk, ChunkId, Queue, Served};
 use crate::ids::SubmissionId;
 
 /// The rows of chunks. Reads see every write that was acknowledged before them, but for [`Chunks::open`] and
@@ -28,13 +28,13 @@ pub trait Chunks: Send + Sync {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn of(&self, submission: SubmissionId) -> Result<Vec<Chunk>, StoreError>;
 
-    /// Up to `limit` chunks of a model that are not final, oldest first.
+    /// Up to `limit` chunks of a queue that are not final, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError>;
+    async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError>;
 
-    /// The models of which chunks are not final.
+    /// The models of which chunks of the fleet are not final.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -53,15 +53,15 @@ pub trait Chunks: Send + Sync {
     /// [`StoreError::Unavailable`]: any of them may be gone.
     async fn delete(&self, submission: SubmissionId) -> Result<(), StoreError>;
 
-    /// What tenants were served of a model; nothing at first, with version 0.
+    /// What tenants were served of a queue; nothing at first, with version 0.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
-    async fn served(&self, model: &str) -> Result<Served, StoreError>;
+    async fn served(&self, queue: &Queue) -> Result<Served, StoreError>;
 
     /// Replaces that if its version is still `served.version`, writing that version plus one; says whether it did.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: it may have been written.
-    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError>;
+    async fn serve(&self, queue: &Queue, served: &Served) -> Result<bool, StoreError>;
 }

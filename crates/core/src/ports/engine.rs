@@ -12,6 +12,16 @@ pub struct Serving {
     pub models: Vec<String>,
 }
 
+/// Whose an engine is: what its answers mean, and what it can be blamed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// A model server of one's own: it serves some models, dies of a line, and comes back as another.
+    Own,
+    /// A provider's ordinary endpoints, which every customer of theirs calls: no line kills them, and what they refuse is
+    /// refused.
+    Provider,
+}
+
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Called {
@@ -54,7 +64,12 @@ impl NotReady {
 /// A model server.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// What it serves, once it is ready.
+    /// Whose it is.
+    fn whose(&self) -> Whose {
+        Whose::Own
+    }
+
+    /// What it serves, once it is ready. A provider is not asked.
     ///
     /// # Errors
     /// [`NotReady`].

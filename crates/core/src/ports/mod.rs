@@ -42,7 +42,7 @@ pub use clock::{Clock, Random};
 pub use credentials::Credentials;
 pub use deliver::{Deliver, Delivered, Delivery, Forbidden, NotAdmitted, Silence};
 pub use desk::{Ask, Checkpoint, Desk, Lease, Leaving, Report, Standing};
-pub use engine::{Called, Engine, NotReady, Serving};
+pub use engine::{Called, Engine, NotReady, Serving, Whose};
 pub use events::Events;
 pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};

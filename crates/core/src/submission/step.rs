@@ -91,8 +91,9 @@ fn submitted(submission: &Submission, placed: &Placed, now_ms: u64, timing: &Tim
         Step::Cancel(placed.clone(), CancelReason::Overdue)
     } else if submission.origin.is_withdrawn() {
         Step::Cancel(placed.clone(), CancelReason::Withdrawn)
-    } else if overdue && (submission.origin.batch().is_some() || submission.lane.provider == fleet::NAME) {
-        // A provider ends what it has begun within its window; own engines may have no worker at all.
+    } else if overdue && (submission.origin.batch().is_some() || fleet::runs_chunks(&submission.lane.provider)) {
+        // A provider ends what it has begun within its window; own engines may have no worker at all, and live calls
+        // wait for their rates.
         Step::Cancel(placed.clone(), CancelReason::Deadline)
     } else if let Some(until_ms) = turn_ms(submission.id, now_ms, timing) {
         Step::Rest { until_ms: Some(until_ms) }

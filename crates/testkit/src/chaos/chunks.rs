@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use offpeak_core::fleet::{Chunk, ChunkId, Served};
+use offpeak_core::fleet::{Chunk, ChunkId, Queue, Served};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{self, StoreError};
 
@@ -47,9 +47,9 @@ impl ports::Chunks for Chunks {
         through(&*self.gate, "chunks.of", async move { inner.of(submission).await }).await
     }
 
-    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError> {
-        let (inner, model) = (Arc::clone(&self.inner), model.to_owned());
-        through(&*self.gate, "chunks.open", async move { inner.open(&model, limit).await }).await
+    async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError> {
+        let (inner, queue) = (Arc::clone(&self.inner), queue.clone());
+        through(&*self.gate, "chunks.open", async move { inner.open(&queue, limit).await }).await
     }
 
     async fn models(&self) -> Result<Vec<String>, StoreError> {
@@ -67,13 +67,13 @@ impl ports::Chunks for Chunks {
         through(&*self.gate, "chunks.delete", async move { inner.delete(submission).await }).await
     }
 
-    async fn served(&self, model: &str) -> Result<Served, StoreError> {
-        let (inner, model) = (Arc::clone(&self.inner), model.to_owned());
-        through(&*self.gate, "chunks.served", async move { inner.served(&model).await }).await
+    async fn served(&self, queue: &Queue) -> Result<Served, StoreError> {
+        let (inner, queue) = (Arc::clone(&self.inner), queue.clone());
+        through(&*self.gate, "chunks.served", async move { inner.served(&queue).await }).await
     }
 
-    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError> {
-        let (inner, model, served) = (Arc::clone(&self.inner), model.to_owned(), served.clone());
-        through(&*self.gate, "chunks.serve", async move { inner.serve(&model, &served).await }).await
+    async fn serve(&self, queue: &Queue, served: &Served) -> Result<bool, StoreError> {
+        let (inner, queue, served) = (Arc::clone(&self.inner), queue.clone(), served.clone());
+        through(&*self.gate, "chunks.serve", async move { inner.serve(&queue, &served).await }).await
     }
 }

@@ -1,7 +1,7 @@
 //! The promises of [`Chunks`].
 
 use futures_util::future::join_all;
-use offpeak_core::fleet::{Chunk, ChunkId, ChunkState};
+use offpeak_core::fleet::{Chunk, ChunkId, ChunkState, Queue};
 use offpeak_core::ports::Chunks;
 
 use super::eventually;
@@ -27,6 +27,7 @@ macro_rules! chunks_conformance {
                 what_is_open_comes_oldest_first,
                 what_is_held_is_open_and_what_is_final_is_not,
                 what_is_open_is_of_one_model,
+                what_is_open_is_of_one_backend,
                 a_model_with_open_chunks_is_listed_once,
                 a_write_of_another_version_is_refused,
                 a_write_of_a_missing_chunk_is_refused,
@@ -60,7 +61,7 @@ async fn reads(chunks: &dyn Chunks, chunk: &Chunk) {
     assert_eq!(chunks.get(chunk.id).await.unwrap().as_ref(), Some(chunk));
     assert_eq!(chunks.of(chunk.id.submission).await.unwrap(), only);
     let open = if chunk.state.is_final() { Vec::new() } else { only };
-    eventually("it is open as it is", LAG_MS, async || chunks.open(&chunk.model, 9).await.unwrap() == open).await;
+    eventually("it is open as it is", LAG_MS, async || chunks.open(&chunk.queue(), 9).await.unwrap() == open).await;
 }
 
 /// There is nothing under an unused id, beside another chunk or alone.
@@ -71,7 +72,7 @@ pub async fn a_missing_chunk_is_none(chunks: &dyn Chunks) {
     assert_eq!(chunks.get(missing.id).await.unwrap(), None);
     assert_eq!(chunks.get(ChunkId { index: 1, ..first.id }).await.unwrap(), None);
     assert_eq!(chunks.of(missing.id.submission).await.unwrap(), []);
-    assert_eq!(chunks.open(&names.model("unknown"), 9).await.unwrap(), []);
+    assert_eq!(chunks.open(&names.queue("unknown"), 9).await.unwrap(), []);
 }
 
 /// A chunk of very many parts, every line of which is suspected.
@@ -134,10 +135,10 @@ pub async fn what_is_open_comes_oldest_first(chunks: &dyn Chunks) {
     for chunk in want.iter().rev() {
         chunks.create(vec![chunk.clone()]).await.unwrap();
     }
-    let model = names.model("small");
-    eventually("all are open, in order", LAG_MS, async || chunks.open(&model, 100).await.unwrap() == want).await;
+    let queue = names.queue("small");
+    eventually("all are open, in order", LAG_MS, async || chunks.open(&queue, 100).await.unwrap() == want).await;
     for limit in [1, 2, 5, 16] {
-        assert_eq!(chunks.open(&model, limit).await.unwrap(), want[..limit], "limit {limit}");
+        assert_eq!(chunks.open(&queue, limit).await.unwrap(), want[..limit], "limit {limit}");
     }
 }
 
@@ -153,13 +154,13 @@ pub async fn what_is_held_is_open_and_what_is_final_is_not(chunks: &dyn Chunks) 
         assert!(chunks.replace(next).await.unwrap());
     }
     let want = [Chunk { version: 2, ..held }, all[3].clone()];
-    let model = names.model("small");
-    eventually("two are open", LAG_MS, async || chunks.open(&model, 9).await.unwrap() == want).await;
-    assert_eq!(chunks.open(&model, 1).await.unwrap(), want[..1], "what is final takes no place");
+    let queue = names.queue("small");
+    eventually("two are open", LAG_MS, async || chunks.open(&queue, 9).await.unwrap() == want).await;
+    assert_eq!(chunks.open(&queue, 1).await.unwrap(), want[..1], "what is final takes no place");
     let again = Chunk { state: ChunkState::Waiting { not_before_ms: 0 }, ..want[0].clone() };
     assert!(chunks.replace(&again).await.unwrap());
     let want = [Chunk { version: 3, ..again }, all[3].clone()];
-    eventually("it waits again", LAG_MS, async || chunks.open(&model, 9).await.unwrap() == want).await;
+    eventually("it waits again", LAG_MS, async || chunks.open(&queue, 9).await.unwrap() == want).await;
 }
 
 /// No model is a beginning of another, nor alike without its case.
@@ -170,9 +171,36 @@ pub async fn what_is_open_is_of_one_model(chunks: &dyn Chunks) {
     let all: Vec<Chunk> = models.iter().map(|model| Chunk { model: model.clone(), ..names.chunk() }).collect();
     chunks.create(all.clone()).await.unwrap();
     for (model, chunk) in models.iter().zip(&all) {
-        let open = async || chunks.open(model, 9).await.unwrap() == std::slice::from_ref(chunk);
+        let open = async || chunks.open(&Queue::of_fleet(model), 9).await.unwrap() == std::slice::from_ref(chunk);
         eventually("its own is open", LAG_MS, open).await;
     }
+}
+
+/// Models are the fleet's; whatever a live backend's are called, its chunks wait in one queue, and no other's.
+pub async fn what_is_open_is_of_one_backend(chunks: &dyn Chunks) {
+    let names = Namespace::fresh();
+    let (live, own) = (names.live(), names.chunk());
+    let other = Chunk { backend: format!("{live}-2"), ..names.chunk() };
+    let of_live = |model: &str| Chunk { backend: live.clone(), model: model.to_owned(), ..names.chunk() };
+    let lives = [of_live(&own.model), of_live("another"), of_live(&names.model("third"))];
+    // The fleet's model may have any name, also that of a live backend.
+    let odd = Chunk { model: live.clone(), ..names.chunk() };
+    let all = lives.iter().chain([&own, &other, &odd]).cloned().collect();
+    chunks.create(all).await.unwrap();
+    for (queue, mut want) in [
+        (Queue::of(&live, "whichever"), lives.to_vec()),
+        (own.queue(), vec![own.clone()]),
+        (other.queue(), vec![other.clone()]),
+        (odd.queue(), vec![odd.clone()]),
+    ] {
+        want.sort_unstable_by_key(|chunk| chunk.id);
+        let open = async || chunks.open(&queue, 9).await.unwrap() == want;
+        eventually("its own are open", LAG_MS, open).await;
+    }
+    let models = chunks.models().await.unwrap();
+    let is_listed = |model: &String| models.contains(model);
+    assert!(is_listed(&own.model) && is_listed(&odd.model), "{models:?}");
+    assert!(!is_listed(&names.model("third")) && !models.iter().any(|model| model.ends_with("-2")), "{models:?}");
 }
 
 /// As long as one of its chunks is not final, and not longer. Others may have models in the same store.
@@ -223,7 +251,7 @@ pub async fn a_write_of_a_missing_chunk_is_refused(chunks: &dyn Chunks) {
     chunks.delete(gone.id.submission).await.unwrap();
     assert!(!chunks.replace(&gone).await.unwrap());
     assert_eq!(chunks.of(gone.id.submission).await.unwrap(), [], "still gone");
-    let none_is_open = async || chunks.open(&gone.model, 9).await.unwrap().is_empty();
+    let none_is_open = async || chunks.open(&gone.queue(), 9).await.unwrap().is_empty();
     eventually("none is open", LAG_MS, none_is_open).await;
 }
 
@@ -278,10 +306,10 @@ pub async fn what_was_deleted_is_not_open(chunks: &dyn Chunks) {
     let names = Namespace::fresh();
     let (gone, kept) = (names.chunks(3), names.chunk());
     chunks.create(gone.iter().cloned().chain([kept.clone()]).collect()).await.unwrap();
-    let model = names.model("small");
-    eventually("all are open", LAG_MS, async || chunks.open(&model, 9).await.unwrap().len() == 4).await;
+    let (model, queue) = (names.model("small"), names.queue("small"));
+    eventually("all are open", LAG_MS, async || chunks.open(&queue, 9).await.unwrap().len() == 4).await;
     chunks.delete(gone[0].id.submission).await.unwrap();
-    let open = async || chunks.open(&model, 9).await.unwrap() == std::slice::from_ref(&kept);
+    let open = async || chunks.open(&queue, 9).await.unwrap() == std::slice::from_ref(&kept);
     eventually("one is open", LAG_MS, open).await;
     chunks.delete(kept.id.submission).await.unwrap();
     let is_listed = async || chunks.models().await.unwrap().contains(&model);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use offpeak_core::fleet::{Chunk, ChunkId, Served};
+use offpeak_core::fleet::{Chunk, ChunkId, Queue, Served};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{self, StoreError};
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 #[derive(Debug, Clone, Default)]
 pub struct Chunks {
     rows: Arc<Mutex<BTreeMap<ChunkId, Chunk>>>,
-    served: Arc<Mutex<BTreeMap<String, Served>>>,
+    served: Arc<Mutex<BTreeMap<Queue, Served>>>,
 }
 
 impl Chunks {
@@ -42,9 +42,9 @@ impl ports::Chunks for Chunks {
         Ok(self.rows.lock().range(at(0)..=at(u32::MAX)).map(|(_, row)| row.clone()).collect())
     }
 
-    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError> {
+    async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError> {
         let rows = self.rows.lock();
-        let is_open = |row: &&Chunk| row.model == model && !row.state.is_final();
+        let is_open = |row: &&Chunk| row.queue() == *queue && !row.state.is_final();
         let mut open: Vec<&Chunk> = rows.values().filter(is_open).collect();
         open.sort_unstable_by_key(|row| (row.created_ms, row.id));
         Ok(open.into_iter().take(limit).cloned().collect())
@@ -52,8 +52,9 @@ impl ports::Chunks for Chunks {
 
     async fn models(&self) -> Result<Vec<String>, StoreError> {
         let rows = self.rows.lock();
-        let mut models: Vec<String> =
-            rows.values().filter(|row| !row.state.is_final()).map(|row| row.model.clone()).collect();
+        let queues = rows.values().filter(|row| !row.state.is_final()).map(Chunk::queue);
+        let fleets = |queue: Queue| Queue::fleet_model(queue.as_str()).map(str::to_owned);
+        let mut models: Vec<String> = queues.filter_map(fleets).collect();
         models.sort_unstable();
         models.dedup();
         Ok(models)
@@ -73,16 +74,16 @@ impl ports::Chunks for Chunks {
         Ok(())
     }
 
-    async fn served(&self, model: &str) -> Result<Served, StoreError> {
-        Ok(self.served.lock().get(model).cloned().unwrap_or_default())
+    async fn served(&self, queue: &Queue) -> Result<Served, StoreError> {
+        Ok(self.served.lock().get(queue).cloned().unwrap_or_default())
     }
 
-    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError> {
+    async fn serve(&self, queue: &Queue, served: &Served) -> Result<bool, StoreError> {
         let mut rows = self.served.lock();
-        if rows.get(model).map_or(0, |row| row.version) != served.version {
+        if rows.get(queue).map_or(0, |row| row.version) != served.version {
             return Ok(false);
         }
-        rows.insert(model.to_owned(), Served { version: served.version + 1, ..served.clone() });
+        rows.insert(queue.clone(), Served { version: served.version + 1, ..served.clone() });
         Ok(true)
     }
 }

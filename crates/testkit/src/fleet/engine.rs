@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::JobId;
-use offpeak_core::ports::{self, Called, Clock, NotReady, Serving};
+use offpeak_core::ports::{self, Called, Clock, NotReady, Serving, Whose};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
+use super::input;
 use super::ledger::Ledger;
 use super::plan::Mood;
 use crate::crash::switch::Switch;
@@ -30,6 +31,10 @@ pub(super) struct Engine {
     /// Its worker's name.
     pub(super) name: String,
     pub(super) mood: Mood,
+    /// Whose it is: one's own, or the provider's.
+    pub(super) whose: Whose,
+    /// Which submissions are live.
+    pub(super) lives: Vec<bool>,
     pub(super) weather: Weather,
     pub(super) clock: TokioClock,
     pub(super) ledger: Ledger,
@@ -109,18 +114,19 @@ impl Engine {
     async fn answer(&self, request: &Request, line: JobId) -> Called {
         let (weather, mood) = (&self.weather, &self.mood);
         weather.wait(20, 1_500).await;
-        if request.kind == "deadly" || weather.strikes(mood.dying) {
+        if self.whose == Whose::Provider && weather.strikes(mood.dying) {
+            // Others do not reach it for a while; who has, gets an answer.
+            self.state.lock().up_ms = self.clock.now_ms() + weather.random.between(2_000, mood.restart_ms.max(25_000));
+        } else if request.kind == "deadly" || weather.strikes(mood.dying) {
             self.die((request.kind == "deadly").then_some(line));
             pending::<()>().await;
         }
         if weather.strikes(mood.hanging) {
             pending::<()>().await;
         }
-        let said = |status, body: String| Called::Answered {
-            status,
-            body: Bytes::from(body),
-            request_id: None,
-            retry_after_ms: None,
+        let said = |status, body: String| {
+            let retry_after_ms = (status == 429 && self.whose == Whose::Provider).then_some(2_000);
+            Called::Answered { status, body: Bytes::from(body), request_id: None, retry_after_ms }
         };
         if weather.strikes(mood.busy) {
             return said(if weather.random.chance(500) { 429 } else { 503 }, String::new());
@@ -160,6 +166,10 @@ impl Engine {
 
 #[async_trait]
 impl ports::Engine for Engine {
+    fn whose(&self) -> Whose {
+        self.whose
+    }
+
     async fn serving(&self) -> Result<Serving, NotReady> {
         sleep(Duration::from_millis(5)).await;
         if !self.is_up() {
@@ -174,7 +184,15 @@ impl ports::Engine for Engine {
             self.ledger.with(|pages| pages.wrong(format!("{} is asked {body:?}", self.name)));
             return Called::Broken("no request".to_owned());
         };
-        self.ledger.with(|pages| pages.begins(&self.name, line));
+        let is_live = self.lives.get(input::number(line)).copied();
+        self.ledger.with(|pages| {
+            pages.begins(&self.name, line);
+            if is_live != Some(self.whose == Whose::Provider) {
+                pages.wrong(format!("{line} is run by {}, of another backend", self.name));
+            } else if self.whose == Whose::Provider {
+                pages.calls.push(self.clock.now_ms());
+            }
+        });
         let called = self.ask(&request, line, timeout_ms).await;
         self.trace.say(&self.name, || format!("{line}: {called:?}"));
         self.ledger.with(|pages| {

@@ -17,6 +17,16 @@ use crate::fakes::Fakes;
 /// How prompts begin: the longest that lines share with others.
 const PREFIXES: [usize; 3] = [0, 200, 1_100];
 
+/// The backend of live calls.
+pub(super) fn live() -> String {
+    fleet::live("provider")
+}
+
+/// The submission of a line, by its number.
+pub(super) fn number(line: JobId) -> usize {
+    usize::from(line.0[0]).saturating_sub(1)
+}
+
 /// The nth submission.
 pub(super) fn id(number: usize) -> SubmissionId {
     SubmissionId([u8::try_from(number).unwrap_or(0) + 1; 16])
@@ -52,6 +62,7 @@ pub(super) async fn seal(fakes: &Fakes, number: usize, plan: &SubmissionPlan) ->
     }
     let tenants = (0..=plan.lines.iter().map(|line| line.tenant).max().unwrap_or(0)).map(|n| TenantId(format!("t{n}")));
     let manifest = Manifest::of(entries, tenants.collect()).bytes();
+    let provider = if plan.live { live() } else { fleet::NAME.to_owned() };
     let (id, requests, bytes) = (id(number), plan.lines.len() as u64, lines.len() as u64);
     let sealed = Sealed {
         object: ObjectName(format!("sealed/{id}.jsonl")),
@@ -66,8 +77,8 @@ pub(super) async fn seal(fakes: &Fakes, number: usize, plan: &SubmissionPlan) ->
         id,
         version: 1,
         lane: Lane {
-            credential: CredentialId::own(fleet::NAME),
-            provider: fleet::NAME.to_owned(),
+            credential: CredentialId::own(&provider),
+            provider,
             endpoint: Endpoint::ChatCompletions,
             model: plan.model.to_owned(),
             class: "soon".to_owned(),

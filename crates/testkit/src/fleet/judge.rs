@@ -34,6 +34,7 @@ pub(super) fn judge(world: &World, ended: bool) -> Outcome {
     for (number, plan) in world.plan.submissions.iter().enumerate() {
         every_line_is_spoken_for_once(&mut case, number, plan);
     }
+    the_provider_is_called_at_its_rate(&mut case);
     nothing_is_left(&mut case);
     Outcome { counts: case.counts, failures: case.failures, trace: world.watch.trace.lines() }
 }
@@ -43,6 +44,7 @@ fn counts(world: &World) -> Counts {
     world.ledger.with(|ledger| Counts {
         seeds: 1,
         submissions: world.plan.submissions.len() as u64,
+        live: world.plan.submissions.iter().filter(|plan| plan.live).count() as u64,
         chunks: ledger.held.len() as u64,
         parts: ledger.parts,
         takes: ledger.takes,
@@ -88,7 +90,7 @@ fn every_line_is_spoken_for_once(case: &mut Case<'_>, number: usize, plan: &Subm
     for line in case.results(id) {
         let custom_id: Option<JobId> = line["custom_id"].as_str().and_then(|text| text.parse().ok());
         match custom_id.and_then(|line| Some((line, open.remove(&line)?))) {
-            Some((asked, kind)) => answered(case, asked, kind, &line),
+            Some((asked, kind)) => answered(case, (number, asked), kind, &line),
             None => case.fail(format!("{id}: {line} is nobody's, or stands twice")),
         }
     }
@@ -99,7 +101,7 @@ fn every_line_is_spoken_for_once(case: &mut Case<'_>, number: usize, plan: &Subm
 }
 
 /// A line that has its answer: its own, or an error that the engines explain.
-fn answered(case: &mut Case<'_>, asked: JobId, kind: Kind, line: &Value) {
+fn answered(case: &mut Case<'_>, (number, asked): (usize, JobId), kind: Kind, line: &Value) {
     let ran = case.ran.get(&asked).cloned().unwrap_or_default();
     let tries = u64::from(case.world.plan.fleet.tries);
     let spent = ran.failed >= tries || ran.too_much >= PUT_OFF;
@@ -109,6 +111,9 @@ fn answered(case: &mut Case<'_>, asked: JobId, kind: Kind, line: &Value) {
         (Some(400), None) => kind == Kind::Refused,
         (Some(429 | 500 | 503), None)
         | (None, Some("engine_unreachable" | "engine_invalid_response" | "engine_timeout")) => spent,
+        (None, Some("provider_unreachable" | "provider_invalid_response" | "provider_timeout")) => {
+            spent && case.world.plan.submissions[number].live
+        }
         (Some(422), None) => line["response"]["body"]["error"]["code"] == "engine_died" && ran.alone > 0,
         _ => false,
     };
@@ -116,6 +121,17 @@ fn answered(case: &mut Case<'_>, asked: JobId, kind: Kind, line: &Value) {
     case.counts.died += u64::from(status == Some(422));
     if !fits {
         case.fail(format!("{asked} is {kind:?} and has {line}; it ran {ran:?}"));
+    }
+}
+
+/// Of any minute: its rate, a twentieth of it across a start over, and what had begun before and was late.
+fn the_provider_is_called_at_its_rate(case: &mut Case<'_>) {
+    let calls = case.world.ledger.with(|pages| pages.calls.clone());
+    let (rate, most) = (case.world.plan.rate, u64::from(case.world.plan.most));
+    let within = |from: usize| calls[from..].iter().take_while(|at_ms| **at_ms < calls[from] + 60_000).count() as u64;
+    let busiest = (0..calls.len()).map(within).max().unwrap_or(0);
+    if busiest > rate + rate / 20 + 1 + most {
+        case.fail(format!("the provider was called {busiest} times within a minute, of {rate}"));
     }
 }
 

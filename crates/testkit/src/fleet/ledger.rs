@@ -77,6 +77,8 @@ pub(super) struct Pages {
     pub(super) parts: u64,
     /// Engine deaths.
     pub(super) deaths: u64,
+    /// When the provider was called, Unix milliseconds.
+    pub(super) calls: Vec<u64>,
 }
 
 /// The record. Clones share it.

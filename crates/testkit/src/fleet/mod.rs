@@ -5,11 +5,12 @@
 //! callers ─► a sealed submission, perhaps a withdrawal
 //!            pollers (advance, the fleet as backend) ─► chaos ─► judge's record ─► fakes
 //!            workers (work, the desk) ───────────────►─┘
-//!                └─► engines, one each (their ledger: what ran)
+//!                └─► engines, one each (their ledger: what ran); of live calls one, a provider
 //! ```
 //! It lives by the weather of the crash world, and a seed decides everything. When the weather has cleared and every
 //! submission is done, the judge compares what was put in with what came out: every line once, with its own answer or an
-//! error that its engine explains. While it runs it looks at each write of a chunk: a part is whole before it is named, a
+//! error that its engine explains; no line was run by another backend's engine, and a provider was called at its rate. While
+//! it runs it looks at each write of a chunk: a part is whole before it is named, a
 //! chunk changes hands only where something befell its holder, and no finished line runs again.
 
 mod crew;
@@ -29,7 +30,7 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 8] = [
+pub const FAULTS: [Fault; 10] = [
     Fault::AnyHolderWrites,
     Fault::FinishedLinesRerun,
     Fault::KillerRunsAgain,
@@ -38,6 +39,8 @@ pub const FAULTS: [Fault; 8] = [
     Fault::LeaseUnrenewed,
     Fault::CheckpointRenamed,
     Fault::GivenBackByAnybody,
+    Fault::BackendsMixed,
+    Fault::RatesUnkept,
 ];
 
 /// What happened how often.
@@ -49,6 +52,8 @@ pub struct Counts {
     pub submissions: u64,
     /// Of these, withdrawn.
     pub withdrawn: u64,
+    /// Of these, of live calls.
+    pub live: u64,
     /// Lines.
     pub lines: u64,
     /// Of these, in the results.
@@ -84,6 +89,7 @@ impl AddAssign for Counts {
         self.seeds += other.seeds;
         self.submissions += other.submissions;
         self.withdrawn += other.withdrawn;
+        self.live += other.live;
         self.lines += other.lines;
         self.answered += other.answered;
         self.failed += other.failed;
@@ -103,7 +109,8 @@ impl AddAssign for Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} seeds, {} submissions ({} withdrawn), ", self.seeds, self.submissions, self.withdrawn)?;
+        write!(f, "{} seeds, {} submissions ", self.seeds, self.submissions)?;
+        write!(f, "({} withdrawn, {} live), ", self.withdrawn, self.live)?;
         write!(f, "{} lines, {} answered ({} without success, ", self.lines, self.answered, self.failed)?;
         write!(f, "{} of deaths), {} chunks, {} takes ", self.died, self.chunks, self.takes)?;
         write!(f, "({} of leases that were over), {} parts, ", self.takeovers, self.parts)?;

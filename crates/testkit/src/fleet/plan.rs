@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) most: u32,
     pub(super) hazards: Hazards,
     pub(super) engine: Mood,
+    /// Calls that its provider lets begin within a minute.
+    pub(super) rate: u64,
     pub(super) submissions: Vec<SubmissionPlan>,
 }
 
@@ -42,6 +44,8 @@ pub(super) struct Mood {
 /// One submission and its caller.
 #[derive(Debug, Clone)]
 pub(super) struct SubmissionPlan {
+    /// Its lines are live calls of the provider.
+    pub(super) live: bool,
     pub(super) model: &'static str,
     pub(super) lines: Vec<LinePlan>,
     /// When it comes, milliseconds after the start.
@@ -96,6 +100,7 @@ impl Plan {
             most: [1, 3, 8, 32][index(&random, 4)],
             hazards: Hazards { repeated: 0, reply: 0, ..hazards(&random) },
             engine: mood(&random),
+            rate: [30, 120, 1_200][index(&random, 3)],
             submissions: (0..random.between(1, 3)).map(|_| submission(&random, calm_ms)).collect(),
         }
     }
@@ -115,7 +120,9 @@ fn mood(random: &Random) -> Mood {
 
 fn submission(random: &Random, calm_ms: u64) -> SubmissionPlan {
     let tenants = u32::try_from(random.between(1, 3)).unwrap_or(1);
-    let deadly = if random.chance(300) { random.between(1, 40) } else { 0 };
+    let is_live = random.chance(300);
+    // No line kills a provider.
+    let deadly = if random.chance(300) && !is_live { random.between(1, 40) } else { 0 };
     let refused = if random.chance(300) { 100 } else { 0 };
     let line = |_| LinePlan {
         tenant: u32::try_from(random.between(0, u64::from(tenants) - 1)).unwrap_or(0),
@@ -129,6 +136,7 @@ fn submission(random: &Random, calm_ms: u64) -> SubmissionPlan {
         },
     };
     SubmissionPlan {
+        live: is_live,
         model: if random.chance(800) { "model" } else { "other" },
         lines: (0..random.between(1, 90)).map(line).collect(),
         start_ms: random.between(0, calm_ms / 2),

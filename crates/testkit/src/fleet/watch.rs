@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use offpeak_core::fleet::{Chunk, ChunkId, ChunkState, Part, Plan, Served};
+use offpeak_core::fleet::{Chunk, ChunkId, ChunkState, Part, Plan, Queue, Served};
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId};
 use offpeak_core::ports::{self, StoreError};
 use serde_json::Value;
@@ -153,8 +153,8 @@ impl ports::Chunks for Chunks {
         ports::Chunks::of(&self.fakes.chunks, submission).await
     }
 
-    async fn open(&self, model: &str, limit: usize) -> Result<Vec<Chunk>, StoreError> {
-        ports::Chunks::open(&self.fakes.chunks, model, limit).await
+    async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError> {
+        ports::Chunks::open(&self.fakes.chunks, queue, limit).await
     }
 
     async fn models(&self) -> Result<Vec<String>, StoreError> {
@@ -189,11 +189,11 @@ impl ports::Chunks for Chunks {
         ports::Chunks::delete(&self.fakes.chunks, submission).await
     }
 
-    async fn served(&self, model: &str) -> Result<Served, StoreError> {
-        ports::Chunks::served(&self.fakes.chunks, model).await
+    async fn served(&self, queue: &Queue) -> Result<Served, StoreError> {
+        ports::Chunks::served(&self.fakes.chunks, queue).await
     }
 
-    async fn serve(&self, model: &str, served: &Served) -> Result<bool, StoreError> {
-        ports::Chunks::serve(&self.fakes.chunks, model, served).await
+    async fn serve(&self, queue: &Queue, served: &Served) -> Result<bool, StoreError> {
+        ports::Chunks::serve(&self.fakes.chunks, queue, served).await
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offpeak_core::fleet;
+use offpeak_core::fleet::{self, Rates};
 use offpeak_core::flows::fleet::{Fleet, Stores};
 use offpeak_core::flows::work::{self, Rules};
 use offpeak_core::ids::CredentialId;
-use offpeak_core::ports::{self, Backend, Ports, Settings};
+use offpeak_core::ports::{self, Backend, Ports, Settings, Whose};
 use tokio::time::sleep;
 
 use super::crew::{Machine, Poller, Troubled, withdraw};
@@ -59,6 +59,7 @@ impl World {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, seed);
         let credentials = fakes.credentials.with(&CredentialId::own(fleet::NAME), "none");
+        let credentials = credentials.with(&CredentialId::own(&input::live()), "none");
         let fakes = Fakes { credentials, ..fakes };
         let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
         let weather = Weather::new(plan.hazards, random.fork());
@@ -85,15 +86,15 @@ impl World {
         }
     }
 
-    /// The ports behind a gate, by a clock of an own machine, and the fleet over them.
-    fn behind(&self, gate: &Arc<dyn Gate>) -> (Ports, Fleet, TokioClock) {
+    /// The ports behind a gate, by a clock of an own machine, and the stores of chunks among them.
+    fn behind(&self, gate: &Arc<dyn Gate>) -> (Ports, Stores, TokioClock) {
         let skew_ms = self.weather.random.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed();
         let clock = self.watch.fakes.clock.skewed(skew_ms);
         let ports = Ports { clock: Arc::new(clock.clone()), ..behind(&self.ports, gate) };
         let chunks = Arc::new(chaos::Chunks::new(Arc::new(self.chunks.clone()), Arc::clone(gate)));
         let (submissions, objects) = (Arc::clone(&ports.submissions), Arc::clone(&ports.objects));
         let stores = Stores { chunks, submissions, objects, clock: Arc::clone(&ports.clock) };
-        (ports, Fleet::new(stores, self.plan.fleet), clock)
+        (ports, stores, clock)
     }
 
     fn begin(&self) {
@@ -101,27 +102,44 @@ impl World {
             let way = self.way(&format!("poller {number}"));
             let switch = way.switch.clone();
             let gate: Arc<dyn Gate> = Arc::new(way);
-            let (ports, fleet, _) = self.behind(&gate);
-            let backend: Arc<dyn Backend> = Arc::new(chaos::Backend::new(Arc::new(fleet), gate));
-            let ports = Ports { backends: BTreeMap::from([(fleet::NAME.to_owned(), backend)]), ..ports };
+            let (ports, stores, _) = self.behind(&gate);
+            let backend = |fleet: Fleet| -> Arc<dyn Backend> {
+                Arc::new(chaos::Backend::new(Arc::new(fleet), Arc::clone(&gate)))
+            };
+            let own = backend(Fleet::new(stores.clone(), self.plan.fleet));
+            let live = backend(Fleet::live(stores, self.plan.fleet, "provider"));
+            let backends = BTreeMap::from([(fleet::NAME.to_owned(), own), (input::live(), live)]);
+            let ports = Ports { backends, ..ports };
             tokio::spawn(Box::pin(Poller { ports, switch, weather: self.weather.clone() }.live()));
         }
         for number in 0..self.plan.workers {
-            tokio::spawn(Box::pin(self.machine(format!("worker {number}")).live()));
+            tokio::spawn(Box::pin(self.machine(format!("worker {number}"), Whose::Own).live()));
+        }
+        if self.plan.submissions.iter().any(|plan| plan.live) {
+            tokio::spawn(Box::pin(self.machine("live worker".to_owned(), Whose::Provider).live()));
         }
         for (number, plan) in self.plan.submissions.iter().cloned().enumerate() {
             tokio::spawn(Box::pin(caller(self.watch.fakes.clone(), self.ports.clone(), number, plan)));
         }
     }
 
-    fn machine(&self, name: String) -> Machine {
+    fn machine(&self, name: String, whose: Whose) -> Machine {
         let way = self.way(&name);
         let (switch, weather) = (way.switch.clone(), self.weather.clone());
         let gate: Arc<dyn Gate> = Arc::new(Troubled { way, ledger: self.ledger.clone() });
-        let (_, fleet, clock) = self.behind(&gate);
+        let (_, stores, clock) = self.behind(&gate);
+        let (fleet, rates) = match whose {
+            Whose::Own => (Fleet::new(stores, self.plan.fleet), Rates::default()),
+            Whose::Provider => {
+                let rates = Rates { requests_per_minute: Some(self.plan.rate), tokens_per_minute: None };
+                (Fleet::live(stores, self.plan.fleet, "provider"), rates)
+            }
+        };
         let engine = Engine {
             name: name.clone(),
             mood: self.plan.engine,
+            whose,
+            lives: self.plan.submissions.iter().map(|plan| plan.live).collect(),
             weather: weather.clone(),
             clock: self.watch.fakes.clock.clone(),
             ledger: self.ledger.clone(),
@@ -131,7 +149,7 @@ impl World {
         };
         let desk: Arc<dyn ports::Desk> = Arc::new(chaos::Desk::new(Arc::new(fleet.desk()), gate));
         let (most, timing) = (self.plan.most, self.plan.fleet);
-        let rules = Rules { name, first: most.min(8), most, idle_ms: 1_000, grace_ms: 3_000, timing };
+        let rules = Rules { name, first: most.min(8), most, rates, idle_ms: 1_000, grace_ms: 3_000, timing };
         let worker = work::Worker { desk, engine: Arc::new(engine), clock: Arc::new(clock), rules };
         Machine { worker, switch, weather, ledger: self.ledger.clone() }
     }

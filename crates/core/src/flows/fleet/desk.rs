@@ -10,14 +10,14 @@ use futures_util::stream::{self, StreamExt};
 use super::{Stores, TRIES, forget, is_over, part_name, plan};
 use crate::batch::line_id;
 use crate::faults::{Fault, planted};
-use crate::fleet::{Chunk, ChunkEvent, Part, Record, Timing, next_of};
+use crate::fleet::{self, Chunk, ChunkEvent, Part, Queue, Record, Timing, next_of};
 use crate::flows::lines::Lines;
 use crate::ids::{JobId, ObjectName};
 use crate::ports::{self, Ask, ByteStream, Checkpoint, Lease, Leaving, Objects, Standing, StoreError};
 use crate::submission::line::Found;
 
-/// Open chunks of a model among which the next is chosen.
-const LOOKED_AT: usize = 1_000;
+/// Open chunks of a queue among which the next is chosen.
+pub(super) const LOOKED_AT: usize = 1_000;
 
 /// The longest pause that a worker may ask for, milliseconds.
 const LONGEST_PAUSE_MS: u64 = 600_000;
@@ -28,29 +28,31 @@ const GAP: u64 = 4 << 10;
 /// Bytes read in one call at most, but for a longer line.
 const PIECE: u64 = 1 << 20;
 
-/// Where workers get their work.
+/// Where the workers of one backend get their work.
 #[derive(Clone)]
 pub struct Desk {
     stores: Stores,
     timing: Timing,
+    /// Whose chunks it hands out, and no other's.
+    backend: String,
 }
 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("timing", &self.timing).finish_non_exhaustive()
+        f.debug_struct("Desk").field("backend", &self.backend).field("timing", &self.timing).finish_non_exhaustive()
     }
 }
 
 impl Desk {
-    pub(super) const fn new(stores: Stores, timing: Timing) -> Self {
-        Self { stores, timing }
+    pub(super) const fn new(stores: Stores, timing: Timing, backend: String) -> Self {
+        Self { stores, timing, backend }
     }
 
-    /// Takes the next chunk of a model, unless somebody is faster each time.
-    async fn next(&self, worker: &str, model: &str) -> Result<Option<Chunk>, StoreError> {
+    /// Takes the next chunk of a queue, unless somebody is faster each time.
+    async fn next(&self, worker: &str, queue: &Queue) -> Result<Option<Chunk>, StoreError> {
         for _ in 0..TRIES {
-            let open = self.stores.chunks.open(model, LOOKED_AT).await?;
-            let served = self.stores.chunks.served(model).await?;
+            let open = self.stores.chunks.open(queue, LOOKED_AT).await?;
+            let served = self.stores.chunks.served(queue).await?;
             let now_ms = self.stores.clock.now_ms();
             let Some(next) = next_of(&open, &served, now_ms) else { return Ok(None) };
             if self.is_late(next).await? {
@@ -62,10 +64,18 @@ impl Desk {
                 continue;
             }
             // Who is not counted this once gets a chunk more than its share: the next count is right again.
-            let _ = self.stores.chunks.serve(model, &served.after(next, &open)).await;
+            let _ = self.stores.chunks.serve(queue, &served.after(next, &open)).await;
             return Ok(Some(Chunk { version: taken.version + 1, ..taken }));
         }
         Ok(None)
+    }
+
+    /// Where a worker with these models looks for work. A provider serves all of its own.
+    fn queues(&self, models: &[String]) -> Vec<Queue> {
+        if fleet::live_provider(&self.backend).is_some() {
+            return vec![Queue::of(&self.backend, "")];
+        }
+        models.iter().map(|model| Queue::of_fleet(model)).collect()
     }
 
     /// Whether a chunk was made so late that its submission had ended: then it is deleted.
@@ -158,8 +168,8 @@ impl Desk {
 #[async_trait]
 impl ports::Desk for Desk {
     async fn take(&self, ask: &Ask) -> Result<Option<Lease>, StoreError> {
-        for model in &ask.models {
-            if let Some(chunk) = self.next(&ask.worker, model).await? {
+        for queue in self.queues(&ask.models) {
+            if let Some(chunk) = self.next(&ask.worker, &queue).await? {
                 let left = u64::from(chunk.lines).saturating_sub(chunk.finished());
                 return Ok(Some(Lease::of(&chunk, u32::try_from(left).unwrap_or(u32::MAX), &self.timing)));
             }

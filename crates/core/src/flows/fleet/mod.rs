@@ -1,4 +1,4 @@
-//! The fleet as a backend: a submission becomes chunks, which workers take at a desk; their parts are its results.
+//! The fleet as a backend, and live calls as others: a submission becomes chunks, which workers take at a desk; their parts are its results.
 //!
 //! ```text
 //! create: plan ─► chunks' rows          take ─► lines ─► keep (part, lease) … ─► leave
@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 pub use desk::Desk;
 
-use crate::fleet::{Chunk, ChunkEvent, ChunkId, ChunkState, Timing};
+use crate::fleet::{self, Chunk, ChunkEvent, ChunkId, ChunkState, Queue, Timing};
 use crate::ids::{BatchId, FileId, ObjectName, SubmissionId};
 use crate::ports::{
     Backend, BackendError, BatchPhase, BatchReport, Chunks, Clock, CreateReply, Download, Lease, Marker, NewBatch,
@@ -48,11 +48,13 @@ pub struct Stores {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The fleet: where submissions wait for own engines.
+/// The fleet, where submissions wait for own engines; or the live calls of a provider, for which they wait alike.
 #[derive(Clone)]
 pub struct Fleet {
     stores: Stores,
     timing: Timing,
+    /// Its name among backends.
+    backend: String,
 }
 
 impl std::fmt::Debug for Stores {
@@ -63,19 +65,44 @@ impl std::fmt::Debug for Stores {
 
 impl std::fmt::Debug for Fleet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fleet").field("timing", &self.timing).finish_non_exhaustive()
+        let mut fleet = f.debug_struct("Fleet");
+        fleet.field("backend", &self.backend).field("timing", &self.timing).finish_non_exhaustive()
     }
 }
 
 impl Fleet {
-    /// Over these stores.
-    pub const fn new(stores: Stores, timing: Timing) -> Self {
-        Self { stores, timing }
+    /// Own engines, over these stores.
+    pub fn new(stores: Stores, timing: Timing) -> Self {
+        Self { stores, timing, backend: fleet::NAME.to_owned() }
+    }
+
+    /// The live calls of a provider.
+    pub fn live(stores: Stores, timing: Timing, provider: &str) -> Self {
+        Self { stores, timing, backend: fleet::live(provider) }
     }
 
     /// Where its workers get their work.
     pub fn desk(&self) -> Desk {
-        Desk::new(self.stores.clone(), self.timing)
+        Desk::new(self.stores.clone(), self.timing, self.backend.clone())
+    }
+
+    /// Gives back what live calls hold: whoever had it is gone. Only for who knows that nobody else makes such calls.
+    ///
+    /// # Errors
+    /// [`StoreError`]: what is still held is free when its lease is over.
+    pub async fn take_over(&self) -> Result<(), StoreError> {
+        for chunk in self.stores.chunks.open(&Queue::of(&self.backend, ""), desk::LOOKED_AT).await? {
+            if !matches!(chunk.state, ChunkState::Held { .. }) {
+                continue;
+            }
+            let (attempt, suspects) = (chunk.attempt, chunk.suspects.clone());
+            let event = ChunkEvent::GiveBack { attempt, part: None, not_before_ms: 0, suspects };
+            let Ok(free) = chunk.after(event, self.stores.clock.now_ms()) else { continue };
+            if self.stores.chunks.replace(&free).await? {
+                tracing::info!(chunk = %chunk.id, "a chunk of the process before is free");
+            }
+        }
+        Ok(())
     }
 
     /// Cuts the submission and stores its chunks, those that are not there yet.
@@ -88,10 +115,11 @@ impl Fleet {
         let (tenants, cuts) = plan::made(&self.stores, submission, sealed, &self.timing).await?;
         let of = u32::try_from(cuts.len()).unwrap_or(u32::MAX);
         let created_ms = self.stores.clock.now_ms();
-        let chunk = |(index, cut): (u32, crate::fleet::Cut)| Chunk {
+        let chunk = |(index, cut): (u32, fleet::Cut)| Chunk {
             id: ChunkId { submission, index },
             of,
             version: 1,
+            backend: row.lane.provider.clone(),
             model: row.lane.model.clone(),
             endpoint: row.lane.endpoint,
             tenant: tenants.get(cut.tenant as usize).cloned().unwrap_or_else(|| crate::ids::TenantId::from("")),

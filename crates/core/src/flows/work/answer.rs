@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::batch::line_id;
 use crate::hex;
-use crate::ports::Called;
+use crate::ports::{Called, Whose};
+use crate::submission::line::usage;
 
 /// What to do with a line whose call has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,11 @@ pub(super) enum Verdict {
         /// What it gets if its tries are spent.
         answer: Answer,
     },
+    /// A provider that nobody reaches: again later, as if it had not been called.
+    Away {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What a line gets.
@@ -35,7 +41,7 @@ pub(super) enum Answer {
     /// The engine's status and body.
     Said { status: u16, body: Bytes, request_id: Option<String> },
     /// Nothing from the engine: why.
-    Silent { code: &'static str, message: String },
+    Silent { code: String, message: String },
 }
 
 impl Answer {
@@ -68,33 +74,48 @@ impl Answer {
 }
 
 /// Reads what came of a call.
-pub(super) fn verdict(called: Called) -> Verdict {
+pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
+    let silent = |what: &str, why: &str| silent(whose, what, why);
     match called {
         Called::Answered { status, body, request_id, retry_after_ms } => {
             let is_json = serde_json::from_slice::<&RawValue>(&body).is_ok();
             let said = |body| Answer::Said { status, body, request_id };
             match status {
                 200..300 if is_json => Verdict::Answered(said(body)),
-                200..300 => Verdict::Failed {
-                    pause_ms: None,
-                    answer: silent("engine_invalid_response", "The engine's answer is not JSON."),
-                },
+                200..300 => {
+                    Verdict::Failed { pause_ms: None, answer: silent("invalid_response", "'s answer is not JSON.") }
+                }
+                429 if whose == Whose::Provider && is_spent(&body) => {
+                    Verdict::Answered(said(error_body(status, &body)))
+                }
                 429 | 503 => Verdict::TooMuch { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) },
-                // Of a key or a model: the engine may have been started again with others.
-                401 | 403 | 404 | 408 | 500.. => {
+                408 | 500.. => Verdict::Failed { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) },
+                // Of a key or a model: an own engine may have been started again with others.
+                401 | 403 | 404 if whose == Whose::Own => {
                     Verdict::Failed { pause_ms: retry_after_ms, answer: said(error_body(status, &body)) }
                 }
                 _ => Verdict::Answered(said(error_body(status, &body))),
             }
         }
-        Called::TimedOut => {
-            Verdict::Failed { pause_ms: None, answer: silent("engine_timeout", "The engine did not answer in time.") }
-        }
+        Called::TimedOut => Verdict::Failed { pause_ms: None, answer: silent("timeout", " did not answer in time.") },
+        Called::Unreached(why) if whose == Whose::Provider => Verdict::Away { why },
         Called::Broken(why) | Called::Unreached(why) => {
-            let answer = silent("engine_unreachable", &format!("The engine did not answer: {why}."));
-            Verdict::Failed { pause_ms: None, answer }
+            Verdict::Failed { pause_ms: None, answer: silent("unreachable", &format!(" did not answer: {why}.")) }
         }
     }
+}
+
+/// Whether an account has nothing left to spend, which no waiting changes.
+fn is_spent(body: &[u8]) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+    ["code", "type"].iter().any(|field| body["error"][field] == "insufficient_quota")
+}
+
+/// The tokens that a call took, as far as its answer says.
+pub(super) fn tokens(called: &Called) -> Option<u64> {
+    let Called::Answered { status: 200..300, body, .. } = called else { return None };
+    let usage = usage(std::str::from_utf8(body).ok()?);
+    Some(usage.input_tokens.saturating_add(usage.output_tokens)).filter(|tokens| *tokens > 0)
 }
 
 /// What is said of a line that ran alone when the engine died for the second time: an answer for good, since running it
@@ -107,8 +128,12 @@ pub(super) fn killed_it() -> Answer {
     Answer::Said { status: 422, body: Bytes::from(error.to_string()), request_id: None }
 }
 
-fn silent(code: &'static str, message: &str) -> Answer {
-    Answer::Silent { code, message: message.to_owned() }
+fn silent(whose: Whose, what: &str, why: &str) -> Answer {
+    let who = match whose {
+        Whose::Own => "engine",
+        Whose::Provider => "provider",
+    };
+    Answer::Silent { code: format!("{who}_{what}"), message: format!("The {who}{why}") }
 }
 
 /// An error in OpenAI's envelope: vLLM's older one has its fields at the top, others answer with plain text.
@@ -141,13 +166,21 @@ mod tests {
     use super::*;
     use crate::submission::line::Found;
 
-    fn answered(status: u16, body: &'static str) -> Verdict {
+    fn from(whose: Whose, status: u16, body: &'static str) -> Verdict {
         let body = Bytes::from_static(body.as_bytes());
-        verdict(Called::Answered { status, body, request_id: Some("r\"1".to_owned()), retry_after_ms: None })
+        let called = Called::Answered { status, body, request_id: Some("r\"1".to_owned()), retry_after_ms: None };
+        verdict(called, whose)
+    }
+
+    fn answered(status: u16, body: &'static str) -> Verdict {
+        from(Whose::Own, status, body)
     }
 
     fn line(verdict: &Verdict) -> String {
-        let (Verdict::Answered(answer) | Verdict::TooMuch { answer, .. } | Verdict::Failed { answer, .. }) = verdict;
+        let (Verdict::Answered(answer) | Verdict::TooMuch { answer, .. } | Verdict::Failed { answer, .. }) = verdict
+        else {
+            return String::new();
+        };
         let mut out = BytesMut::new();
         answer.write(&mut out, "a\"b", r#""a\u0022b""#);
         String::from_utf8(out.to_vec()).unwrap()
@@ -164,8 +197,8 @@ mod tests {
             (answered(500, "Internal\nServer Error"), Some(500), Some("Internal\nServer Error")),
             (answered(502, ""), Some(502), Some("The engine answered with status 502.")),
             (answered(200, "not json"), None, None),
-            (verdict(Called::TimedOut), None, None),
-            (verdict(Called::Broken("reset".to_owned())), None, None),
+            (verdict(Called::TimedOut, Whose::Own), None, None),
+            (verdict(Called::Broken("reset".to_owned()), Whose::Provider), None, None),
             (Verdict::Answered(killed_it()), Some(422), None),
         ] {
             let line = line(&of);
@@ -193,5 +226,47 @@ mod tests {
             assert!(matches!(answered(status, "{}"), Verdict::Failed { .. }), "{status}");
         }
         assert!(matches!(answered(200, "{"), Verdict::Failed { .. }));
+    }
+
+    #[test]
+    fn a_providers_refusal_is_the_lines_answer() {
+        let from = |status, body| from(Whose::Provider, status, body);
+        for status in [200, 400, 401, 403, 404, 409, 413, 422] {
+            assert!(matches!(from(status, "{}"), Verdict::Answered(_)), "{status}");
+        }
+        for status in [429, 503] {
+            assert!(matches!(from(status, r#"{"error":{"code":"rate_limit_exceeded"}}"#), Verdict::TooMuch { .. }));
+        }
+        for status in [408, 500, 502, 504, 529] {
+            assert!(matches!(from(status, "{}"), Verdict::Failed { .. }), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_no_waiting_changes_is_not_waited_for() {
+        let from = |status, body| from(Whose::Provider, status, body);
+        for spent in [r#"{"error":{"code":"insufficient_quota"}}"#, r#"{"error":{"type":"insufficient_quota"}}"#] {
+            assert!(matches!(from(429, spent), Verdict::Answered(Answer::Said { status: 429, .. })), "{spent}");
+            assert!(matches!(answered(429, spent), Verdict::TooMuch { .. }), "one's own engine has no quota");
+        }
+        let away = verdict(Called::Unreached("no connection".to_owned()), Whose::Provider);
+        assert!(matches!(away, Verdict::Away { .. }), "{away:?}");
+        let line = line(&verdict(Called::TimedOut, Whose::Provider));
+        assert!(
+            line.contains(r#""code":"provider_timeout","message":"The provider did not answer in time.""#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_call_takes_what_its_answer_says() {
+        let said = |status, body: &'static str| {
+            let body = Bytes::from_static(body.as_bytes());
+            tokens(&Called::Answered { status, body, request_id: None, retry_after_ms: None })
+        };
+        assert_eq!(said(200, r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#), Some(7));
+        assert_eq!(said(200, r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#), Some(7));
+        assert_eq!((said(200, "{}"), said(400, r#"{"usage":{"input_tokens":3}}"#)), (None, None));
+        assert_eq!(tokens(&Called::TimedOut), None);
     }
 }

@@ -5,18 +5,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::BytesMut;
 use futures_util::future::{self, BoxFuture, Either};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Worker;
-use super::answer::{Answer, Verdict, killed_it, verdict};
+use super::answer::{Answer, Verdict, killed_it, tokens, verdict};
 use super::line::Line;
+use super::load::{Begun, Load};
+use super::unstored::Unstored;
 use crate::faults::{Fault, planted};
-use crate::fleet::Pace;
 use crate::flows::lines::Lines;
 use crate::ids::JobId;
-use crate::ports::{Called, Checkpoint, Lease, Leaving, Standing, StoreError};
+use crate::ports::{Called, Checkpoint, Lease, Leaving, Standing, StoreError, Whose};
 
 /// A line is put off so often for an engine that has too much to do, before that is its answer.
 const PUT_OFF: u32 = 50;
@@ -33,13 +33,16 @@ const DYING_MS: u64 = 10_000;
 /// Without any answer for so long an engine is asked whether it is there, milliseconds.
 const STALL_MS: u64 = 15_000;
 
+/// A provider that nobody reaches is left alone for so long, milliseconds.
+const AWAY_MS: u64 = 5_000;
+
 /// A desk that did not answer is asked again after so long, milliseconds.
 const ASKED_AGAIN_MS: u64 = 2_000;
 
-/// A call that has ended: its line, its number, what came of it.
+/// A call that has ended: its line, how it began, what came of it.
 pub(super) struct Ended {
     line: Line,
-    call: u64,
+    begun: Begun,
     called: Called,
 }
 
@@ -49,15 +52,6 @@ pub(super) enum Event {
     Called(usize, Box<Ended>),
     /// Something is due.
     Due(usize),
-}
-
-/// Answers that are to be stored.
-#[derive(Debug, Default)]
-struct Unstored {
-    bytes: BytesMut,
-    lines: u32,
-    failed: u32,
-    since_ms: Option<u64>,
 }
 
 /// A chunk that is held.
@@ -74,6 +68,8 @@ pub(super) struct Held {
     read: bool,
     /// Its lines could not be read.
     unreadable: bool,
+    /// The line that begins next, and when it may at the earliest.
+    next: Option<(u64, Line)>,
     /// Lines that run again, and when each is due.
     again: Vec<(u64, Line)>,
     /// Lines that run alone, once all others have their answers.
@@ -111,6 +107,7 @@ impl Held {
             unread: 0,
             read: false,
             unreadable: false,
+            next: None,
             again: Vec::new(),
             alone: VecDeque::new(),
             calls: FuturesUnordered::new(),
@@ -129,7 +126,7 @@ impl Held {
     /// Whether it has no line that could begin, and none that runs alone: the next chunk may.
     pub(super) fn is_dry(&self) -> bool {
         let runs_alone = || self.running.iter().any(|line| line.suspect) && !planted(Fault::AloneInACrowd);
-        let is_begun = || self.read && self.again.is_empty() && self.alone.is_empty();
+        let is_begun = || self.read && self.next.is_none() && self.again.is_empty() && self.alone.is_empty();
         self.standing != Standing::Held || (is_begun() && !runs_alone())
     }
 
@@ -153,27 +150,41 @@ impl Held {
         self.is_dry() && self.running.is_empty()
     }
 
-    /// Begins as many lines as the engine takes beside so many of other chunks.
-    pub(super) async fn fill(&mut self, pace: &mut Pace, others: usize) {
-        while self.standing == Standing::Held && others + self.running.len() < pace.limit() {
+    /// Begins as many lines as the engine takes beside so many of other chunks, and its provider within the minute.
+    pub(super) async fn fill(&mut self, load: &mut Load, others: usize) {
+        while self.standing == Standing::Held && others + self.running.len() < load.pace.limit() {
             let now_ms = self.worker.clock.now_ms();
-            let line = match self.again.iter().position(|(due_ms, _)| *due_ms <= now_ms) {
-                Some(at) => self.again.swap_remove(at).1,
+            let line = match self.due_line(now_ms) {
+                Some(line) => line,
                 None => match self.next_line().await {
                     Some(line) => line,
                     None => break,
                 },
             };
-            if line.suspect { self.alone.push_back(line) } else { self.begin(line, pace) }
+            if line.suspect {
+                self.alone.push_back(line);
+            } else if !self.begin(line, load) {
+                break;
+            }
         }
-        self.is_full = others + self.running.len() >= pace.limit();
+        self.is_full = others + self.running.len() >= load.pace.limit();
         let crowd = (others > 0 && !planted(Fault::AloneInACrowd))
             || !self.running.is_empty()
             || !self.again.is_empty()
+            || self.next.is_some()
             || !self.read;
         if !crowd && let Some(line) = self.alone.pop_front() {
-            self.begin(line, pace);
+            self.begin(line, load);
         }
+    }
+
+    /// The line that could not begin before, or one that runs again and is due.
+    fn due_line(&mut self, now_ms: u64) -> Option<Line> {
+        if let Some((_, line)) = self.next.take() {
+            return Some(line);
+        }
+        let at = self.again.iter().position(|(due_ms, _)| *due_ms <= now_ms)?;
+        Some(self.again.swap_remove(at).1)
     }
 
     /// The next line that has no answer.
@@ -212,44 +223,65 @@ impl Held {
         read.map(Some).ok_or_else(|| StoreError::Corrupt("a sealed line is no request".to_owned()))
     }
 
-    fn begin(&mut self, line: Line, pace: &mut Pace) {
-        let call = pace.begin();
+    /// Begins a line, unless it has to wait for its minute: then `false`.
+    fn begin(&mut self, line: Line, load: &mut Load) -> bool {
         let (worker, endpoint) = (self.worker.clone(), self.lease.endpoint);
+        let now_ms = worker.clock.now_ms();
+        let begun = match load.begin(line.tokens, now_ms) {
+            Ok(begun) => begun,
+            Err(first_ms) => {
+                self.next = Some((first_ms, line));
+                return false;
+            }
+        };
         if self.running.is_empty() {
-            self.heard_ms = worker.clock.now_ms();
+            self.heard_ms = now_ms;
         }
         self.running.push(line.clone());
         self.calls.push(Box::pin(async move {
             let called = worker.engine.call(endpoint, line.body.clone(), worker.rules.timing.call_ms).await;
-            Ended { line, call, called }
+            Ended { line, begun, called }
         }));
+        true
     }
 
     /// Takes what came of a call; whether the engine may be dying.
-    pub(super) fn called(&mut self, ended: Ended, pace: &mut Pace) -> bool {
-        let Ended { line, call, called } = ended;
-        let now_ms = self.worker.clock.now_ms();
+    pub(super) fn called(&mut self, ended: Ended, load: &mut Load) -> bool {
+        let Ended { line, begun, called } = ended;
+        let (now_ms, whose) = (self.worker.clock.now_ms(), self.worker.engine.whose());
         self.heard_ms = now_ms;
         self.running.retain(|running| running.id != line.id);
         // What never got there has not killed it.
         let failed_ms = if matches!(called, Called::Unreached(_)) { line.failed_ms } else { now_ms };
         if matches!(called, Called::TimedOut) {
-            pace.was_too_much(call);
+            load.pace.was_too_much(begun.call);
         }
-        match verdict(called) {
+        if load.meter.counts_tokens()
+            && let Some(tokens) = tokens(&called)
+        {
+            load.meter.took(begun.reserved, tokens);
+        }
+        match verdict(called, whose) {
             Verdict::Answered(answer) => {
-                pace.went_well();
+                load.pace.went_well();
                 self.answer(&line, &answer);
                 false
             }
             Verdict::TooMuch { pause_ms, answer } => {
-                pace.was_too_much(call);
+                // What a provider says of one line holds for all: they share its rates.
+                load.was_too_much(begun, pause_ms.filter(|_| whose == Whose::Provider), now_ms);
                 self.retry(Line { put_off: line.put_off + 1, ..line }, pause_ms, &answer);
                 false
             }
             Verdict::Failed { pause_ms, answer } => {
                 self.retry(Line { failed: line.failed + 1, failed_ms, ..line }, pause_ms, &answer);
                 true
+            }
+            Verdict::Away { why } => {
+                tracing::warn!(chunk = %self.lease.chunk, why, "the provider is not reached");
+                load.was_too_much(begun, Some(AWAY_MS), now_ms);
+                self.again.push((now_ms + AWAY_MS, line));
+                false
             }
         }
     }
@@ -267,12 +299,8 @@ impl Held {
     }
 
     fn answer(&mut self, line: &Line, answer: &Answer) {
-        let unstored = &mut self.unstored;
-        answer.write(&mut unstored.bytes, &line.custom_id, &line.quoted);
         self.suspects.remove(&line.id);
-        unstored.lines += 1;
-        unstored.failed += u32::from(!answer.succeeded());
-        unstored.since_ms.get_or_insert(self.worker.clock.now_ms());
+        self.unstored.add(line, answer, self.worker.clock.now_ms());
     }
 
     /// The engine is dead. Calls that run are of no use, and one of them, or of those that just failed, may have killed it:
@@ -301,6 +329,7 @@ impl Held {
         tracing::warn!(chunk = %self.lease.chunk, model = self.lease.model, "the engine does not serve its model any more");
         self.calls.clear();
         self.running.clear();
+        self.next = None;
         self.again.clear();
         self.alone.clear();
         (self.read, self.unreadable) = (true, true);
@@ -320,7 +349,10 @@ impl Held {
     fn due_ms(&self) -> u64 {
         let lease_ms = self.kept_ms + self.lease.lease_ms / 3;
         let checkpoint_ms = self.unstored.since_ms.map(|since_ms| since_ms + self.lease.checkpoint_ms);
-        let line_ms = self.again.iter().map(|(due_ms, _)| *due_ms).min().filter(|_| !self.is_full);
+        // Those that are due meanwhile wait behind the next one.
+        let next_ms = self.next.as_ref().map(|(due_ms, _)| *due_ms);
+        let line_ms = next_ms.or_else(|| self.again.iter().map(|(due_ms, _)| *due_ms).min());
+        let line_ms = line_ms.filter(|_| !self.is_full);
         let silent_ms = (!self.running.is_empty()).then_some(self.heard_ms + STALL_MS);
         let desk_ms = checkpoint_ms.map_or(lease_ms, |due_ms| due_ms.min(lease_ms)).max(self.asked_ms);
         [line_ms, silent_ms].into_iter().flatten().fold(desk_ms, u64::min)
@@ -329,7 +361,7 @@ impl Held {
     /// Stores what is due and renews its lease; whether it is held no more.
     pub(super) async fn keep(&mut self) -> bool {
         let now_ms = self.worker.clock.now_ms();
-        let full = self.unstored.bytes.len() >= self.worker.rules.timing.checkpoint_bytes;
+        let full = self.unstored.bytes() >= self.worker.rules.timing.checkpoint_bytes;
         let old = self.unstored.since_ms.is_some_and(|since_ms| now_ms >= since_ms + self.lease.checkpoint_ms);
         let is_due = full || old || self.pending.is_some();
         if is_due || now_ms >= self.kept_ms + self.lease.lease_ms / 3 {
@@ -343,7 +375,7 @@ impl Held {
     /// Leaves it with all that is answered; whether that is known to have been stored.
     pub(super) async fn leave(&mut self) -> bool {
         // A checkpoint whose reply was lost has a number of its own: it goes first.
-        while self.pending.is_some() && self.unstored.lines > 0 && self.standing != Standing::Lost {
+        while self.pending.is_some() && !self.unstored.is_empty() && self.standing != Standing::Lost {
             let pending = self.checkpoint();
             let now_ms = self.worker.clock.now_ms();
             let told = self.worker.desk.keep(&self.lease, pending).await;
@@ -371,9 +403,8 @@ impl Held {
 
     /// The checkpoint that is to be stored: one whose reply is not known first.
     fn checkpoint(&mut self) -> Option<Checkpoint> {
-        if self.pending.is_none() && self.unstored.lines > 0 {
-            let Unstored { bytes, lines, failed, .. } = std::mem::take(&mut self.unstored);
-            self.pending = Some(Checkpoint { number: self.checkpoints, bytes: bytes.freeze(), lines, failed });
+        if self.pending.is_none() && !self.unstored.is_empty() {
+            self.pending = Some(self.unstored.checkpoint(self.checkpoints));
             self.checkpoints += 1;
         }
         if planted(Fault::CheckpointRenamed)
@@ -405,6 +436,7 @@ impl Held {
         if self.standing != Standing::Held {
             self.calls.clear();
             self.running.clear();
+            self.next = None;
             self.again.clear();
             self.alone.clear();
         }
@@ -422,14 +454,14 @@ impl Held {
     }
 
     /// Waits until then for calls that run, but no longer than it is surely held; begins none.
-    pub(super) async fn last_calls(&mut self, until_ms: u64, pace: &mut Pace) {
+    pub(super) async fn last_calls(&mut self, until_ms: u64, load: &mut Load) {
         let until_ms = until_ms.min(self.kept_ms + self.lease.lease_ms / 3 * 2);
         while !self.running.is_empty() {
             let left_ms = until_ms.saturating_sub(self.worker.clock.now_ms());
             let clock = Arc::clone(&self.worker.clock);
             match future::select(self.calls.next(), pin!(clock.sleep_ms(left_ms))).await {
                 Either::Left((Some(ended), _)) if left_ms > 0 => {
-                    self.called(ended, pace);
+                    self.called(ended, load);
                 }
                 Either::Left(_) | Either::Right(_) => break,
             }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::batch::line_id;
+use crate::fleet::estimate;
 use crate::ids::JobId;
 use crate::ports::Lease;
 
@@ -18,6 +19,8 @@ pub(super) struct Line {
     /// As its caller spelled it, quotes included.
     pub(super) quoted: String,
     pub(super) body: Bytes,
+    /// Estimated tokens, the answer's included.
+    pub(super) tokens: u64,
     /// Calls of it that failed.
     pub(super) failed: u32,
     /// When the last that reached the engine did, Unix milliseconds.
@@ -46,6 +49,7 @@ impl Line {
             id,
             quoted: sealed.custom_id.get().to_owned(),
             body: line.slice_ref(sealed.body.get().as_bytes()),
+            tokens: estimate(sealed.body.get()),
             failed: 0,
             failed_ms: 0,
             put_off: 0,

@@ -10,6 +10,8 @@
 mod answer;
 mod held;
 mod line;
+mod load;
+mod unstored;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,9 +20,10 @@ use futures_util::future::{self, Either};
 use tokio::sync::watch;
 
 use held::{Event, Held};
+use load::Load;
 
-use crate::fleet::{Pace, Timing};
-use crate::ports::{Ask, Clock, Desk, Engine, StoreError};
+use crate::fleet::{Meter, Pace, Rates, Timing};
+use crate::ports::{Ask, Clock, Desk, Engine, NotReady, StoreError, Whose};
 
 /// Chunks held at once: one that runs, and one to go on with.
 const HELD: usize = 2;
@@ -59,6 +62,8 @@ pub struct Rules {
     pub first: u32,
     /// Calls at once at most.
     pub most: u32,
+    /// Calls and tokens that may begin within a minute.
+    pub rates: Rates,
     /// Between two looks for work, and for an engine that is not ready, milliseconds.
     pub idle_ms: u64,
     /// Once told to end: how long calls that run may go on, milliseconds.
@@ -82,8 +87,9 @@ pub struct Done {
 
 /// Works until it is told to stop; what it holds then is brought or given back.
 pub async fn work(worker: &Worker, mut stopped: watch::Receiver<bool>) -> Done {
-    let pace = Pace::new(worker.rules.first, worker.rules.most);
-    let mut shift = Shift { worker, pace, absent_since_ms: None, ask_ms: 0, done: Done::default() };
+    let Rules { first, most, rates, .. } = worker.rules;
+    let load = Load { pace: Pace::new(first, most), meter: Meter::new(rates, worker.clock.now_ms()) };
+    let mut shift = Shift { worker, load, absent_since_ms: None, ask_ms: 0, done: Done::default() };
     let mut held: Vec<Held> = Vec::new();
     while !*stopped.borrow() {
         if shift.is_away().await {
@@ -106,7 +112,7 @@ pub async fn work(worker: &Worker, mut stopped: watch::Receiver<bool>) -> Done {
 /// A worker at work.
 struct Shift<'a> {
     worker: &'a Worker,
-    pace: Pace,
+    load: Load,
     /// Since when the engine is not ready.
     absent_since_ms: Option<u64>,
     /// The desk had nothing, and is not asked before that.
@@ -141,6 +147,14 @@ impl Shift<'_> {
         unless_stopped(self.worker.clock.sleep_ms(duration_ms), stopped).await;
     }
 
+    /// What the engine serves now; a provider is not asked, and there is no end to its list.
+    async fn served(&self) -> Result<Vec<String>, NotReady> {
+        match self.worker.engine.whose() {
+            Whose::Own => self.worker.engine.serving().await.map(|serving| serving.models),
+            Whose::Provider => Ok(Vec::new()),
+        }
+    }
+
     /// The next chunk of what the engine serves now: it may have been started again with something else.
     async fn take(&mut self, is_idle: bool) -> Option<Held> {
         let now_ms = self.worker.clock.now_ms();
@@ -148,8 +162,8 @@ impl Shift<'_> {
             return None;
         }
         self.ask_ms = now_ms.saturating_add(self.worker.rules.idle_ms);
-        let models = match self.worker.engine.serving().await {
-            Ok(serving) => serving.models,
+        let models = match self.served().await {
+            Ok(models) => models,
             Err(error) => {
                 waiting(&error.why);
                 self.absent_since_ms = is_idle.then_some(now_ms);
@@ -174,16 +188,16 @@ impl Shift<'_> {
                 continue;
             }
             let others = running - chunk.running();
-            chunk.fill(&mut self.pace, others).await;
+            chunk.fill(&mut self.load, others).await;
             running = others + chunk.running();
             may_begin = chunk.is_dry();
         }
         let Some(event) = unless_stopped(held::next(self.worker, held), stopped).await else { return };
         let is_doubtful = match event {
-            Event::Called(index, ended) => held[index].called(*ended, &mut self.pace),
+            Event::Called(index, ended) => held[index].called(*ended, &mut self.load),
             Event::Due(index) => held.get_mut(index).is_some_and(Held::stalls),
         };
-        if is_doubtful {
+        if is_doubtful && self.worker.engine.whose() == Whose::Own {
             self.look(held).await;
         }
         self.settle(held).await;
@@ -239,7 +253,7 @@ impl Shift<'_> {
     async fn leave(&mut self, held: Vec<Held>) {
         let until_ms = self.worker.clock.now_ms().saturating_add(self.worker.rules.grace_ms);
         for mut chunk in held {
-            chunk.last_calls(until_ms, &mut self.pace).await;
+            chunk.last_calls(until_ms, &mut self.load).await;
             chunk.leave().await;
             self.count(&mut chunk);
         }

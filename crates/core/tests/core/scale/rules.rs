@@ -125,6 +125,7 @@ fn chunk(tokens: u64, lines: u32, finished: u32, state: ChunkState) -> Chunk {
         id: ChunkId { submission: SubmissionId([1; 16]), index: 0 },
         of: 1,
         version: 1,
+        backend: offpeak_core::fleet::NAME.to_owned(),
         model: "m".to_owned(),
         endpoint: Endpoint::ChatCompletions,
         tenant: TenantId::from("t"),
