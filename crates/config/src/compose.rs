@@ -7,11 +7,13 @@ use std::sync::Arc;
 use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, Work, own_credential};
 use offpeak_core::fleet;
 use offpeak_core::flows::fleet::{Desk, Fleet, Stores as FleetStores};
+use offpeak_core::flows::work::{self, Worker};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
     Backend, Batches, Chunks, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Mailbox, Notices,
     Objects, Ports, Random, Receivers, Submissions, Uploads, Usage, Wake,
 };
+use offpeak_providers::live::Live;
 use offpeak_providers::{openai, relay};
 use offpeak_webhook as webhook;
 use secrecy::SecretString;
@@ -64,6 +66,57 @@ impl fmt::Debug for Stores {
     }
 }
 
+/// Who makes the live calls of a provider.
+#[derive(Debug)]
+pub struct LiveWorker {
+    /// Where its work waits: whoever runs it alone takes over what a worker before it held.
+    pub calls: Fleet,
+    /// The worker.
+    pub worker: Worker,
+}
+
+/// Calls at once at first.
+const FIRST: u32 = 8;
+
+/// Between two looks for live calls, milliseconds: the store is at hand.
+const LIVE_IDLE_MS: u64 = 250;
+
+/// Told to stop: how long live calls that run may go on, milliseconds. They are paid, so their answers are worth a wait.
+const LIVE_GRACE_MS: u64 = 8_000;
+
+fn fleet_stores(stores: &Stores) -> Result<FleetStores, ComposeError> {
+    Ok(FleetStores {
+        chunks: stores.chunks.clone().ok_or(ComposeError::NoFleet)?,
+        submissions: Arc::clone(&stores.submissions),
+        objects: Arc::clone(&stores.objects),
+        clock: Arc::clone(&stores.clock),
+    })
+}
+
+fn live_calls(provider: &Provider, stores: &Stores) -> Result<Fleet, ComposeError> {
+    Ok(Fleet::live(fleet_stores(stores)?, provider.live.timing(), &provider.name))
+}
+
+fn live_worker(provider: &Provider, stores: &Stores) -> Result<LiveWorker, ComposeError> {
+    let unusable = |source| ComposeError::Provider { name: provider.name.clone(), source };
+    // In every mode that has live calls the key is there.
+    let key = provider.key.clone().unwrap_or_default();
+    let engine = Live::new(&provider.base_url, key).map_err(unusable)?;
+    let calls = live_calls(provider, stores)?;
+    let rules = work::Rules {
+        name: fleet::live(&provider.name),
+        first: FIRST.min(provider.live.concurrency),
+        most: provider.live.concurrency,
+        rates: provider.live.rates,
+        idle_ms: LIVE_IDLE_MS,
+        grace_ms: LIVE_GRACE_MS,
+        timing: provider.live.timing(),
+    };
+    let clock = Arc::clone(&stores.clock);
+    let worker = Worker { desk: Arc::new(calls.desk()), engine: Arc::new(engine), clock, rules };
+    Ok(LiveWorker { calls, worker })
+}
+
 /// Why valid settings could not be composed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,8 +135,8 @@ pub enum ComposeError {
     /// Webhooks cannot be sent.
     #[error("setting up webhooks")]
     Webhooks(#[from] webhook::Unusable),
-    /// Own model servers have no stores here.
-    #[error("a route goes to the fleet, and this deployment has none")]
+    /// Own model servers and live calls have no stores here.
+    #[error("a route goes to the fleet or is live, and this deployment has neither")]
     NoFleet,
 }
 
@@ -93,7 +146,9 @@ impl Config {
         let own = |provider: &Provider| provider.key.clone().map(|key| (own_credential(&provider.name), key));
         // Own model servers are shown no key of the gateway's.
         let fleet = self.has_fleet().then(|| (own_credential(fleet::NAME), SecretString::default()));
-        self.providers.iter().filter_map(own).chain(fleet).collect()
+        let live = |provider: &Provider| Some((own_credential(&fleet::live(&provider.name)), provider.key.clone()?));
+        let live = self.live_providers().filter_map(live);
+        self.providers.iter().filter_map(own).chain(fleet).chain(live).collect()
     }
 
     /// Everything that flows may touch: these stores, and the providers.
@@ -111,6 +166,9 @@ impl Config {
         }
         if let Some(fleet) = self.fleet(&stores)? {
             backends.insert(fleet::NAME.to_owned(), Arc::new(fleet));
+        }
+        for provider in self.live_providers() {
+            backends.insert(fleet::live(&provider.name), Arc::new(live_calls(provider, &stores)?));
         }
         Ok(Ports {
             jobs: stores.jobs,
@@ -142,13 +200,15 @@ impl Config {
         if !self.has_fleet() {
             return Ok(None);
         }
-        let stores = FleetStores {
-            chunks: stores.chunks.clone().ok_or(ComposeError::NoFleet)?,
-            submissions: Arc::clone(&stores.submissions),
-            objects: Arc::clone(&stores.objects),
-            clock: Arc::clone(&stores.clock),
-        };
-        Ok(Some(Fleet::new(stores, self.fleet.timing)))
+        Ok(Some(Fleet::new(fleet_stores(stores)?, self.fleet.timing)))
+    }
+
+    /// Who makes the live calls of each provider that has some: one worker, since its rates are one count.
+    ///
+    /// # Errors
+    /// [`ComposeError::NoFleet`], [`ComposeError::Provider`].
+    pub fn live_workers(&self, stores: &Stores) -> Result<Vec<LiveWorker>, ComposeError> {
+        self.live_providers().map(|provider| live_worker(provider, stores)).collect()
     }
 
     /// The work of own model servers, for workers that show the key.
@@ -183,9 +243,9 @@ impl Config {
     /// # Errors
     /// [`ComposeError::Relay`].
     pub fn relay(&self) -> Result<Option<Arc<dyn Relay>>, ComposeError> {
-        let route = self.routes.iter().find(|route| !route.is_to_fleet());
-        let Some(route) = route else { return Ok(None) };
-        let Some(provider) = self.providers.iter().find(|provider| provider.name == route.provider) else {
+        let name = self.routes.iter().find_map(crate::Route::provider_name);
+        let Some(name) = name else { return Ok(None) };
+        let Some(provider) = self.providers.iter().find(|provider| provider.name == name) else {
             return Ok(None);
         };
         let upstream = relay::Upstream::new(&relay::Config::new(&provider.base_url))?;

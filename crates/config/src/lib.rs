@@ -14,6 +14,7 @@ mod flags;
 mod fleet;
 mod keys;
 mod limits;
+mod live;
 mod nightly;
 mod place;
 mod print;
@@ -38,10 +39,11 @@ use secrecy::SecretString;
 pub use auth::{Auth, Mode};
 pub use batches::Batches;
 pub use class::{NIGHTLY, SOON};
-pub use compose::{ComposeError, Stores};
+pub use compose::{ComposeError, LiveWorker, Stores};
 pub use flags::Flags;
 pub use fleet::Fleet;
 pub use limits::{Limits, Retention};
+pub use live::Live;
 pub use nightly::Nightly;
 pub use place::{FrontDoor, Place};
 pub use problem::Refused;
@@ -61,6 +63,14 @@ use problem::{Origin, Problems};
 /// Why callers with a provider's key have no fleet.
 const PASSED_ON: &str = "a route goes to the fleet, and auth is passthrough: only a provider could tell who calls, and there \
                          is none; use keys";
+
+/// Why callers with a provider's key have no live calls.
+const LIVE_PASSED_ON: &str = "a route is live, and auth is passthrough: live calls are made with the gateway's own key; use \
+                              keys, or backend = \"provider\"";
+
+/// Why a deployment has no live calls.
+const LIVE_ON_AWS: &str = "a route is live, and nothing makes live calls on AWS yet: its requests would wait for their deadline; \
+                           use backend = \"provider\", or the offpeak binary on a machine";
 
 /// The effective settings, all of them valid.
 #[derive(Debug, Clone)]
@@ -159,6 +169,15 @@ impl Config {
         self.routes.iter().any(Route::is_to_fleet)
     }
 
+    /// The providers that are called live.
+    pub fn live_providers(&self) -> impl Iterator<Item = &Provider> {
+        let is_live = |provider: &&Provider| {
+            let mut live = self.routes.iter().filter(|route| route.is_live());
+            live.any(|route| route.provider_name() == Some(&provider.name))
+        };
+        self.providers.iter().filter(is_live)
+    }
+
     fn of(text: &str, path: &str, around: Surroundings<'_>, keys: KeySource<'_>) -> Result<Self, Refused> {
         let mut problems = Problems::default();
         let mut config = Self::read(text, around, &mut problems);
@@ -166,6 +185,12 @@ impl Config {
         let has_fleet = config.has_fleet();
         if has_fleet && config.auth.mode == Mode::Passthrough {
             problems.add(Origin::Nowhere, PASSED_ON.to_owned());
+        }
+        if config.routes.iter().any(Route::is_live) {
+            let passed_on = (config.auth.mode == Mode::Passthrough).then_some(LIVE_PASSED_ON);
+            let deployed = (around.place == Place::Lambda).then_some(LIVE_ON_AWS);
+            let refused = passed_on.into_iter().chain(deployed);
+            refused.for_each(|why| problems.add(Origin::Nowhere, why.to_owned()));
         }
         config.fleet.give(keys, config.auth.mode, has_fleet, &mut problems);
         problems.verdict(around.place, path).map(|()| config)
@@ -182,7 +207,7 @@ impl Config {
         let known = route::Known { providers: &providers, classes: &classes };
         let routes = Route::read_all(&mut document, &known, problems);
         if providers.iter().all(|provider| provider.is_implied) {
-            providers.retain(|provider| routes.iter().any(|route| route.provider == provider.name));
+            providers.retain(|provider| routes.iter().any(|route| route.provider_name() == Some(&provider.name)));
         }
         let fleet = Fleet::read(&mut document, problems);
         let batches = Batches::read(&mut document, problems);

@@ -4,10 +4,10 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use offpeak_core::class::Rule;
-use offpeak_core::fleet::Timing;
+use offpeak_core::fleet::{Rates, Timing};
 use offpeak_core::nightly::{Schedule, ScheduledInput};
 
-use crate::{Config, Nightly, Place, Provider, Route};
+use crate::{Config, Live, Nightly, Place, Provider, Route};
 
 impl Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -84,7 +84,16 @@ fn provider(f: &mut Formatter<'_>, provider: &Provider) -> fmt::Result {
     if provider.limits.tokens < u64::MAX {
         writeln!(f, "max_tokens = {}", provider.limits.tokens)?;
     }
-    Ok(())
+    live(f, &provider.live)
+}
+
+fn live(f: &mut Formatter<'_>, live: &Live) -> fmt::Result {
+    let Rates { requests_per_minute, tokens_per_minute } = live.rates;
+    for (key, limit) in [("requests_per_minute", requests_per_minute), ("tokens_per_minute", tokens_per_minute)] {
+        limit.map_or(Ok(()), |limit| writeln!(f, "{key} = {limit}"))?;
+    }
+    writeln!(f, "concurrency = {}", live.concurrency)?;
+    writeln!(f, "request_timeout = {}", duration(live.request_timeout))
 }
 
 fn class(f: &mut Formatter<'_>, name: &str, rule: &Rule) -> fmt::Result {
@@ -105,10 +114,12 @@ fn class(f: &mut Formatter<'_>, name: &str, rule: &Rule) -> fmt::Result {
 fn route(f: &mut Formatter<'_>, route: &Route) -> fmt::Result {
     writeln!(f, "\n[[route]]")?;
     writeln!(f, "model = {}", text(&route.model))?;
-    if route.is_to_fleet() {
-        writeln!(f, "backend = \"fleet\"")?;
-    } else {
-        writeln!(f, "backend = \"provider\"\nprovider = {}", text(&route.provider))?;
+    match route.provider_name() {
+        None => writeln!(f, "backend = \"fleet\"")?,
+        Some(provider) => {
+            let backend = if route.is_live() { "live" } else { "provider" };
+            writeln!(f, "backend = \"{backend}\"\nprovider = {}", text(provider))?;
+        }
     }
     if let Some(model) = &route.upstream_model {
         writeln!(f, "upstream_model = {}", text(model))?;

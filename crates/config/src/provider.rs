@@ -8,6 +8,7 @@ use offpeak_core::submission::Limits;
 use secrecy::SecretString;
 
 use crate::document::{Document, Section};
+use crate::live::Live;
 use crate::place::{Place, Surroundings};
 use crate::problem::Problems;
 use crate::value::{self, HOUR, SHORTEST};
@@ -33,6 +34,8 @@ pub struct Provider {
     pub create_grace: Duration,
     /// `max_requests`, `max_bytes` and `max_tokens` of one batch. Default 50,000, 200,000,000 and no limit.
     pub limits: Limits,
+    /// How it is called live.
+    pub live: Live,
     /// No section names it: it is there because nothing is said.
     pub(crate) is_implied: bool,
 }
@@ -49,6 +52,7 @@ impl Provider {
             create_timeout: Duration::from_mins(1),
             create_grace: Duration::from_mins(5),
             limits: Limits::OPENAI,
+            live: Live::default(),
             is_implied: true,
         }
     }
@@ -110,6 +114,7 @@ impl Provider {
         }
         self.read_durations(section, problems);
         self.read_limits(section, problems);
+        self.live = Live::read(section, problems);
         self
     }
 

@@ -13,14 +13,14 @@ use crate::problem::Problems;
 use crate::provider::Provider;
 use crate::value;
 
-/// From a model's name to a provider (`backend = "provider"`, the default) or to own model servers (`backend = "fleet"`);
-/// the first match wins.
+/// From a model's name to a provider's batches (`backend = "provider"`, the default), to its live calls
+/// (`backend = "live"`), or to own model servers (`backend = "fleet"`); the first match wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// `model`: a name, with `*` for any run of characters.
     pub model: String,
     /// `provider`: the name of one. Default: the first. With `backend = "fleet"` none is named, and this is
-    /// [`offpeak_core::fleet::NAME`].
+    /// [`offpeak_core::fleet::NAME`]; with `backend = "live"` it is that of [`offpeak_core::fleet::live`].
     pub provider: String,
     /// `upstream_model`: the model's name there. Default: the same.
     pub upstream_model: Option<String>,
@@ -81,14 +81,21 @@ impl Route {
         self.provider == fleet::NAME
     }
 
+    /// The provider that it leads to, by its name; none where it leads to own model servers.
+    pub fn provider_name(&self) -> Option<&str> {
+        (!self.is_to_fleet()).then(|| fleet::live_provider(&self.provider).unwrap_or(&self.provider))
+    }
+
+    /// Whether it goes to a provider's ordinary endpoints.
+    pub fn is_live(&self) -> bool {
+        fleet::live_provider(&self.provider).is_some()
+    }
+
     fn read_target(&mut self, section: &mut Section<'_>, known: &Known<'_>, problems: &mut Problems) {
         let backend = section.text("backend", problems);
-        let backends = [("provider", false), ("fleet", true)];
-        let to_fleet = problems.read(backend, |text| match text.as_str() {
-            "live" => Err("this version has no \"live\" backend; allowed: \"provider\", \"fleet\"".to_owned()),
-            other => value::word(other, &backends),
-        });
-        let to_fleet = to_fleet.is_some_and(|given| given.value);
+        let backends = ["provider", "fleet", "live"].map(|name| (name, name));
+        let backend = problems.read(backend, |text| value::word(text, &backends)).map(|given| given.value);
+        let to_fleet = backend == Some("fleet");
         let provider = section.text("provider", problems);
         let names = || known.providers.iter().map(|provider| provider.name.as_str());
         let provider = problems.read(provider, |text| match one_of(text, "provider", names())? {
@@ -99,6 +106,9 @@ impl Route {
             fleet::NAME.clone_into(&mut self.provider);
         } else if let Some(provider) = provider {
             self.provider = provider.value;
+        }
+        if backend == Some("live") {
+            self.provider = fleet::live(&self.provider);
         }
         let upstream = section.text("upstream_model", problems);
         let upstream = problems.read(upstream, |text| match value::model(text)? {

@@ -65,6 +65,8 @@ fn the_effective_settings_are_a_valid_file() {
         "[server]\nmax_file_bytes = 1\n[batches]\ninput = 'strict'\nwindows = 'any'",
         "[[provider]]\nname = 'b'\nmax_tokens = 9",
         "[[route]]\nmodel = 'a'\nbackend = 'fleet'\n[fleet]\nchunk_tokens = 1000\nchunk_lines = 7\ncheckpoint = '1s'",
+        "[[provider]]\nname = 'p'\nrequests_per_minute = 60\ntokens_per_minute = 9\nconcurrency = 3\n\
+         request_timeout = '2s'\n[[route]]\nmodel = 'a'\nbackend = 'live'\nprovider = 'p'",
         "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",
     ] {
         let config = file(text).unwrap();
@@ -191,4 +193,24 @@ fn a_fleet_needs_no_provider_and_a_key_for_its_workers() {
     assert!(passed_on[0].contains("only a provider could tell who calls"), "{passed_on:?}");
     let both = format!("{text}\n[[route]]\nmodel = '*'");
     assert_eq!(file(&both).unwrap().providers.len(), 1, "what the last route needs");
+}
+
+#[test]
+fn live_calls_are_made_with_the_providers_key_and_on_a_machine_only() {
+    let text = "[[provider]]\nname = 'a'\n[[provider]]\nname = 'b'\nrequests_per_minute = 7\n\
+                [[route]]\nmodel = 'x'\nbackend = 'live'\nprovider = 'b'\n[[route]]\nmodel = '*'";
+    let config = file(text).unwrap();
+    let live: Vec<&str> = config.live_providers().map(|provider| provider.name.as_str()).collect();
+    assert_eq!((live, config.routes[0].provider.as_str()), (vec!["b"], "live:b"));
+    let names: Vec<String> = config.own_credentials().keys().map(|id| id.0.clone()).collect();
+    assert_eq!(names, ["own:a", "own:b", "own:live:b"]);
+    assert_eq!(config.settings().timing_of("live:b").poll_interval_ms, config.timing().tick_ms);
+    let first = file("[[route]]\nmodel = '*'\nbackend = 'live'").unwrap();
+    assert_eq!((first.routes[0].provider.as_str(), first.providers.len()), ("live:openai", 1));
+    assert!(first.relay().unwrap().is_some(), "its provider answers what is no job");
+    let passed_on = file(&format!("[auth]\nmode = 'passthrough'\n{text}")).unwrap_err();
+    assert!(passed_on.len() == 1 && passed_on[0].contains("with the gateway's own key"), "{passed_on:?}");
+    let around = Surroundings { place: Place::Lambda, flags: &Flags::default(), deployed: &["soon"] };
+    let deployed = Config::of(text, "config", around, KeySource::Nowhere).unwrap_err().lines;
+    assert!(deployed.len() == 1 && deployed[0].contains("nothing makes live calls on AWS yet"), "{deployed:?}");
 }

@@ -19,9 +19,10 @@ impl Config {
     pub fn settings(&self) -> Settings {
         let named = |provider: &Provider| (provider.name.clone(), self.timing_of(provider));
         let fleet = self.has_fleet().then(|| (fleet::NAME.to_owned(), self.timing_of_fleet()));
+        let live = self.live_providers().map(|provider| (fleet::live(&provider.name), self.timing_of_fleet()));
         Settings {
             timing: self.timing(),
-            provider_timing: self.providers.iter().map(named).chain(fleet).collect(),
+            provider_timing: self.providers.iter().map(named).chain(fleet).chain(live).collect(),
             classes: self.classes.clone(),
             routes: self.routes(),
             telling: self.webhooks.telling,
@@ -63,7 +64,7 @@ impl Config {
         }
     }
 
-    /// Durations of the protocol towards own model servers: asking them costs nothing, they list what they have at once,
+    /// Durations of the protocol towards own model servers and live calls: asking them costs nothing, they list what they have at once,
     /// and a submission may wait for them as long as a job may.
     fn timing_of_fleet(&self) -> Timing {
         let tick_ms = self.timing().tick_ms;

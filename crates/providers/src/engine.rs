@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ports::{self, Called, NotReady, Serving};
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -62,11 +62,7 @@ impl Engine {
     /// [`ConfigError`].
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let origin = origin(&config.url)?;
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(key) = &config.key {
-            headers.insert(header::AUTHORIZATION, bearer(key).ok_or(ConfigError::Client)?);
-        }
+        let headers = headers(config.key.as_ref())?;
         let client = builder(config.connect_timeout)?.default_headers(headers).redirect(Policy::none());
         Ok(Self { origin, client: client.build().map_err(|_| ConfigError::Client)? })
     }
@@ -98,22 +94,39 @@ impl ports::Engine for Engine {
     }
 
     async fn call(&self, endpoint: Endpoint, body: Bytes, timeout_ms: u64) -> Called {
-        let call = self.client.post(format!("{}{}", self.origin, endpoint.path()));
-        let response = match call.timeout(Duration::from_millis(timeout_ms)).body(body).send().await {
-            Ok(response) => response,
-            Err(error) if error.is_timeout() && !error.is_connect() => return Called::TimedOut,
-            Err(error) if error.is_connect() => return Called::Unreached(cause(&error).to_owned()),
-            Err(error) => return Called::Broken(cause(&error).to_owned()),
-        };
-        let status = response.status().as_u16();
-        let retry_after_ms = crate::openai::retry_after_ms(response.headers());
-        let request_id = response.headers().get("x-request-id");
-        let request_id = request_id.and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 128).map(str::to_owned);
-        match whole(response, LONGEST_ANSWER).await {
-            Ok(body) => Called::Answered { status, body, request_id, retry_after_ms },
-            Err(TIMED_OUT) => Called::TimedOut,
-            Err(why) => Called::Broken(why.to_owned()),
-        }
+        called(self.client.post(format!("{}{}", self.origin, endpoint.path())), body, timeout_ms).await
+    }
+}
+
+/// What goes with every call of an engine.
+///
+/// # Errors
+/// [`ConfigError::Client`]: the key is no header's value.
+pub(crate) fn headers(key: Option<&SecretString>) -> Result<HeaderMap, ConfigError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(key) = key {
+        headers.insert(header::AUTHORIZATION, bearer(key).ok_or(ConfigError::Client)?);
+    }
+    Ok(headers)
+}
+
+/// Sends a call, and reads what comes of it to its end.
+pub(crate) async fn called(call: RequestBuilder, body: Bytes, timeout_ms: u64) -> Called {
+    let response = match call.timeout(Duration::from_millis(timeout_ms)).body(body).send().await {
+        Ok(response) => response,
+        Err(error) if error.is_timeout() && !error.is_connect() => return Called::TimedOut,
+        Err(error) if error.is_connect() => return Called::Unreached(cause(&error).to_owned()),
+        Err(error) => return Called::Broken(cause(&error).to_owned()),
+    };
+    let status = response.status().as_u16();
+    let retry_after_ms = crate::openai::retry_after_ms(response.headers());
+    let request_id = response.headers().get("x-request-id");
+    let request_id = request_id.and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 128).map(str::to_owned);
+    match whole(response, LONGEST_ANSWER).await {
+        Ok(body) => Called::Answered { status, body, request_id, retry_after_ms },
+        Err(TIMED_OUT) => Called::TimedOut,
+        Err(why) => Called::Broken(why.to_owned()),
     }
 }
 

@@ -149,12 +149,12 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("[[provider]]\nname = 'fleet'", "offpeak.toml:2: name: \"fleet\" names own model servers"),
     ("[fleet]\nlease = '1ms'", "offpeak.toml:2: lease: \"1ms\" is out of range; allowed: 1s to 1h"),
     (
-        "[[route]]\nmodel = 'a'\nbackend = 'live'",
-        "offpeak.toml:3: backend: this version has no \"live\" backend; allowed: \"provider\", \"fleet\"",
+        "[[provider]]\nname = 'p'\nrequests_per_minute = 0",
+        "offpeak.toml:3: requests_per_minute: 0 is out of range; allowed: 1 to 1000000000",
     ),
     (
         "[[route]]\nmodel = 'a'\nbackend = 'gpu'",
-        "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\", \"fleet\"",
+        "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\", \"fleet\", \"live\"",
     ),
     ("[[route]]\nmodel = 'a'\nprovider = 'b'", "offpeak.toml:3: provider: there is no provider \"b\"; allowed: openai"),
     ("[[route]]\nmodel = 'a'\nupstream_model = 'b*'", "offpeak.toml:3: upstream_model: one name, without `*`"),

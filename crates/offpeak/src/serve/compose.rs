@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use offpeak_api::{Abilities, Gateway, Waiters};
-use offpeak_config::{Config, Stores};
+use offpeak_config::{Config, LiveWorker, Stores};
 use offpeak_core::flows::sweep;
 use offpeak_core::ports::{Clock, Deliver, Ports, Wake};
 use offpeak_embedded::{Options, Store, SystemClock, SystemRandom};
@@ -17,6 +17,8 @@ pub(super) struct Composed {
     pub(super) gateway: Gateway,
     pub(super) waiters: Arc<Waiters>,
     pub(super) deliver: Option<Arc<dyn Deliver>>,
+    /// Who makes live calls.
+    pub(super) live: Vec<LiveWorker>,
 }
 
 pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
@@ -39,9 +41,13 @@ pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
     let wake: Arc<dyn Wake> = Arc::<Waiters>::clone(&waiters);
     let stores = stores(&store);
     let work = config.fleet(&stores)?.map(|fleet| config.work(fleet.desk()));
+    let live = config.live_workers(&stores)?;
     let ports = config.ports(stores, wake)?;
     // The directory's lock is held, so whoever filled a submission before is gone.
     sweep::take_over(&ports).await.context("taking over from the process before")?;
+    for LiveWorker { calls, .. } in &live {
+        calls.take_over().await.context("taking over live calls from the process before")?;
+    }
     let deliver = config.deliver()?;
     let abilities = Abilities {
         index: Some(store.jobs()),
@@ -52,7 +58,7 @@ pub(super) async fn compose(config: &Config) -> anyhow::Result<Composed> {
         work,
     };
     let gateway = config.gateway(ports.clone(), Arc::clone(&waiters), store.keys(), abilities);
-    Ok(Composed { ports, store, gateway, waiters, deliver })
+    Ok(Composed { ports, store, gateway, waiters, deliver, live })
 }
 
 fn stores(store: &Store) -> Stores {

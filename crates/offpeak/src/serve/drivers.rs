@@ -10,6 +10,7 @@ use offpeak_core::flows::notices::{self, Delivering};
 use offpeak_core::flows::pack;
 use offpeak_core::flows::sweep::{self, Retired};
 use offpeak_core::flows::sweep_native::{self, Swept};
+use offpeak_core::flows::work::{Worker, work};
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::ports::{Ports, StoreError};
 use offpeak_embedded::{Batches, Files, Jobs, Notices, Store, Submissions, Uploads};
@@ -32,8 +33,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A failed step is repeated after this.
 pub(super) const AGAIN_MS: u64 = 1_000;
 
-/// The running drivers.
-pub(super) struct Drivers(JoinSet<()>);
+/// What is being done may take so long to end.
+const FINISH: Duration = Duration::from_secs(3);
+
+/// Live calls that run are paid: they may take their grace, and a moment to store what came of them.
+const FINISH_LIVE: Duration = Duration::from_secs(9);
+
+/// The running drivers, and how long they may take to end.
+pub(super) struct Drivers(JoinSet<()>, Duration);
 
 impl Drivers {
     /// Resolves when a driver has ended, which none should while the gateway runs.
@@ -44,7 +51,7 @@ impl Drivers {
     /// Waits a moment for what is being done, then cuts it off: every step can be repeated.
     pub(super) async fn stop(mut self) {
         let finish = async { while self.0.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(3), finish).await.is_err() {
+        if tokio::time::timeout(self.1, finish).await.is_err() {
             self.0.shutdown().await;
         }
     }
@@ -64,9 +71,12 @@ pub(super) fn start(composed: &Composed, config: &Config, stopped: &watch::Recei
     drivers.spawn(poll(composed.ports.clone(), news, stopped.clone()));
     let ways = Delivering { webhooks: composed.deliver.clone(), bus: None };
     drivers.spawn(notifier(composed.ports.clone(), ways, stopped.clone()));
+    for live in &composed.live {
+        drivers.spawn(live_calls(live.worker.clone(), stopped.clone()));
+    }
     let rows = Rows::of(&composed.store);
     drivers.spawn(sweeper(composed.ports.clone(), rows, config.retention_ms(), stopped.clone()));
-    Drivers(drivers)
+    Drivers(drivers, if composed.live.is_empty() { FINISH } else { FINISH_LIVE })
 }
 
 /// Resolves when it is time to stop; also when whoever would say so is gone.
@@ -120,6 +130,12 @@ async fn batcher(ports: Ports, news: mpsc::UnboundedSender<SubmissionId>, mut st
             }
         }
     }
+}
+
+/// Makes a provider's live calls.
+async fn live_calls(worker: Worker, stopped: watch::Receiver<bool>) {
+    let done = work(&worker, stopped).await;
+    tracing::info!(name = worker.rules.name, lines = done.lines, failed = done.failed, "live calls have ended");
 }
 
 /// Sends what is owed to tenants' receivers.

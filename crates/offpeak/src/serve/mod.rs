@@ -40,7 +40,7 @@ async fn listen(config: Config) -> anyhow::Result<()> {
     run_on(listener, config, stop).await
 }
 
-/// Serves on a listener until `stop` resolves, then winds down within 10 s.
+/// Serves on a listener until `stop` resolves, then winds down within 10 s; within 15 s where live calls run.
 ///
 /// # Errors
 /// What kept it from starting.

@@ -5,6 +5,7 @@
 mod create;
 mod files;
 mod find;
+mod live;
 mod poll;
 mod rehearsal;
 mod relay;
