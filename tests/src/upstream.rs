@@ -41,7 +41,12 @@ impl Upstream {
 
     /// One with these settings.
     pub async fn start(options: Options) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_on(0, options).await
+    }
+
+    /// The same on a port, where none was before.
+    pub async fn start_on(port: u16, options: Options) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
         let base = format!("http://{}/v1", listener.local_addr().expect("the port"));
         let sim = Arc::new(Simulator::new(options));
         let server = tokio::spawn(serve(listener, Arc::clone(&sim), std::future::pending()));

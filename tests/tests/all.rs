@@ -19,6 +19,7 @@ mod all {
     mod fleet_faults;
     mod kill;
     mod lifecycle;
+    mod live;
     mod modes;
     mod nightly;
     mod relay;

@@ -35,6 +35,8 @@ pub struct Counts {
     pub live_distinct: u64,
     /// Times that the model server died.
     pub live_deaths: u64,
+    /// The most live calls that came within ten seconds.
+    pub live_most_in_10_s: u64,
     /// Live calls by path.
     pub live_calls: BTreeMap<String, u64>,
     /// Lines of the largest batch that passed validation.

@@ -1,8 +1,9 @@
 //! Everything that a reset forgets: files, batches, faults and counts.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -22,6 +23,9 @@ use crate::{Counts, Faults, Options};
 
 /// Seconds that batch files are kept unless the caller says otherwise.
 pub(crate) const BATCH_FILE_LIFETIME_S: u64 = 30 * 24 * 3600;
+
+/// The span of [`Counts::live_most_in_10_s`].
+const TEN_SECONDS: Duration = Duration::from_secs(10);
 
 /// A file with its content.
 pub(crate) struct StoredFile {
@@ -58,6 +62,8 @@ pub(crate) struct World {
     ledger: Mutex<Ledger>,
     limited_once: Mutex<DigestSet>,
     live_bodies: Mutex<DigestSet>,
+    /// When the live calls of the last ten seconds came.
+    arrivals: Mutex<VecDeque<Instant>>,
     /// The model server behind the live calls.
     pub(crate) engine: Engine,
     knobs: Knobs,
@@ -79,6 +85,7 @@ impl World {
             ledger: Mutex::default(),
             limited_once: Mutex::default(),
             live_bodies: Mutex::default(),
+            arrivals: Mutex::default(),
             engine: Engine::new(),
             knobs: Knobs::default(),
             runs: AtomicU64::new(0),
@@ -194,6 +201,17 @@ impl World {
         }
         counts.lines_distinct += u64::from(billing.distinct);
         counts.ledger_full |= billing.full;
+    }
+
+    /// Notes one more live call to `path`, of so many bytes.
+    pub(crate) fn live_call(&self, path: &str, bytes: usize) {
+        let (now, mut arrivals) = (Instant::now(), self.arrivals.lock());
+        while arrivals.pop_front_if(|came| now.duration_since(*came) >= TEN_SECONDS).is_some() {}
+        arrivals.push_back(now);
+        let mut counts = self.counts.lock();
+        counts.live_most_in_10_s = counts.live_most_in_10_s.max(arrivals.len() as u64);
+        counts.live_call(path);
+        counts.bytes_in += bytes as u64;
     }
 
     /// Notes one more live call that was answered 200.

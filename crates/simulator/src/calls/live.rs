@@ -33,11 +33,7 @@ pub(crate) async fn call(sim: &Simulator, endpoint: Endpoint, body: &Bytes) -> R
 }
 
 async fn serve(world: &World, endpoint: Endpoint, body: &Bytes) -> Result<Response, Refusal> {
-    {
-        let mut counts = world.counts.lock();
-        counts.live_call(endpoint.path());
-        counts.bytes_in += body.len() as u64;
-    }
+    world.live_call(endpoint.path(), body.len());
     let faults = world.faults();
     let Some(_working) = world.engine.begin(faults.live_capacity) else { return Ok(busy()) };
     let deadly = |text: &String| memchr::memmem::find(body, text.as_bytes()).is_some();
