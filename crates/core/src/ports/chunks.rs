@@ -34,7 +34,7 @@ pub trait Chunks: Send + Sync {
     /// [`StoreError::Unavailable`], [`StoreError::Corrupt`].
     async fn open(&self, queue: &Queue, limit: usize) -> Result<Vec<Chunk>, StoreError>;
 
-    /// The models of which chunks of the fleet are not final.
+    /// The fleet's models of which chunks are not final.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

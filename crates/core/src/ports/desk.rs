@@ -15,7 +15,7 @@ use crate::ids::JobId;
 pub struct Ask {
     /// The worker's name, for operators: 1 to 128 bytes.
     pub worker: String,
-    /// The models that its engine serves.
+    /// The models that its engine serves; a provider that is called live serves all that wait for it, and names none.
     pub models: Vec<String>,
 }
 

@@ -78,6 +78,11 @@ impl Desk {
         models.iter().map(|model| Queue::of_fleet(model)).collect()
     }
 
+    /// Whether a chunk is one of this desk's: a worker of another may know its name.
+    fn hands_out(&self, chunk: &Chunk) -> bool {
+        chunk.backend == self.backend || planted(Fault::BackendsMixed)
+    }
+
     /// Whether a chunk was made so late that its submission had ended: then it is deleted.
     async fn is_late(&self, chunk: &Chunk) -> Result<bool, StoreError> {
         let row = self.stores.submissions.get(chunk.id.submission).await?;
@@ -104,7 +109,16 @@ impl Desk {
             return Err(StoreError::Corrupt("a checkpoint has not the lines that it says".to_owned()));
         }
         // Looked at first: what was deleted gets no object back, and what is named is not written again.
-        let Some(row) = self.stores.chunks.get(lease.chunk).await? else { return Ok(Standing::Lost) };
+        let Some(row) = self.stores.chunks.get(lease.chunk).await? else {
+            // A try before this one may have stored it, and been cut before it could delete it.
+            if let Some(finished) = &finished {
+                self.stores.objects.delete(&part_name(lease, finished.number)).await?;
+            }
+            return Ok(Standing::Lost);
+        };
+        if !self.hands_out(&row) {
+            return Ok(Standing::Lost);
+        }
         let part = match finished.filter(|finished| finished.lines > 0) {
             Some(finished) if row.names(&part(lease, &finished)) => Some(part(lease, &finished)),
             Some(finished) => Some(self.store(lease, finished).await?),
@@ -178,7 +192,8 @@ impl ports::Desk for Desk {
     }
 
     async fn lines(&self, lease: &Lease) -> Result<ByteStream, StoreError> {
-        let chunk = self.stores.chunks.get(lease.chunk).await?.ok_or(StoreError::NotFound)?;
+        let chunk = self.stores.chunks.get(lease.chunk).await?;
+        let chunk = chunk.filter(|chunk| self.hands_out(chunk)).ok_or(StoreError::NotFound)?;
         let row = self.stores.submissions.get(lease.chunk.submission).await?;
         if is_over(row.as_ref()) {
             // Whoever created it was so late that everything had ended.
