@@ -13,7 +13,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Target, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, TenantId};
 use offpeak_core::job::State;
@@ -64,8 +64,8 @@ fn front_door(fakes: &Fakes, not_ready_status: u16) -> axum::Router {
     let ports = Ports { wake: Arc::<Waiters>::clone(&waiters), ..fakes.ports(BTreeMap::new(), settings) };
     let route = |model: &str, upstream_model: Option<&str>| Route {
         model: Pattern::new(model),
-        provider: "openai".to_owned(),
-        upstream_model: upstream_model.map(str::to_owned),
+        target: Target { upstream_model: upstream_model.map(str::to_owned), ..Target::to("openai") },
+        then: Vec::new(),
         class: "soon".to_owned(),
         deadline_ms: None,
     };

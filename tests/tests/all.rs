@@ -18,6 +18,7 @@ mod all {
     mod fleet;
     mod fleet_faults;
     mod kill;
+    mod late;
     mod lifecycle;
     mod live;
     mod modes;

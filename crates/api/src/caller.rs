@@ -35,13 +35,6 @@ pub(crate) struct Caller {
     pub(crate) credential: Option<CredentialId>,
 }
 
-impl Caller {
-    /// The key used towards a provider for this caller's jobs.
-    pub(crate) fn credential(&self, provider: &str) -> CredentialId {
-        self.credential.clone().unwrap_or_else(|| own_credential(provider))
-    }
-}
-
 /// The name of the gateway's own key towards a provider.
 pub fn own_credential(provider: &str) -> CredentialId {
     CredentialId::own(provider)

@@ -19,6 +19,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const CLASS: HeaderName = HeaderName::from_static("x-offpeak-class");
 const DEADLINE: HeaderName = HeaderName::from_static("x-offpeak-deadline");
+const DATA: HeaderName = HeaderName::from_static("x-offpeak-data");
 const TAG: HeaderName = HeaderName::from_static("x-offpeak-tag");
 const WEBHOOK: HeaderName = HeaderName::from_static("x-offpeak-webhook");
 const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
@@ -32,6 +33,8 @@ pub(crate) struct Wishes {
     pub(crate) class: Option<String>,
     /// Unix milliseconds.
     pub(crate) deadline_ms: Option<u64>,
+    /// Nothing of it may leave own model servers.
+    pub(crate) private: bool,
     pub(crate) tag: Option<String>,
     /// Whom to tell of its end: a receiver's id, or a URL.
     pub(crate) webhook: Option<String>,
@@ -55,11 +58,22 @@ pub(crate) fn wishes(headers: &HeaderMap, now_ms: u64) -> Result<Wishes, ApiErro
         key: text(headers, &IDEMPOTENCY_KEY, LONGEST_KEY)?,
         class: text(headers, &CLASS, LONGEST_TAG)?,
         deadline_ms: text(headers, &DEADLINE, 64)?.map(|text| deadline(&text, now_ms)).transpose()?,
+        private: private(headers)?,
         tag: text(headers, &TAG, LONGEST_TAG)?,
         webhook: webhook(headers)?,
         wait: wait(headers),
         retry_count: number(headers, &RETRY_COUNT).unwrap_or(0),
     })
+}
+
+/// Reads only whether it is private. A word that is not understood is refused: it was meant to keep something in.
+pub(crate) fn private(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let Some(value) = headers.get(&DATA) else { return Ok(false) };
+    if value == "private" {
+        return Ok(true);
+    }
+    let message = "The header x-offpeak-data must be `private`, or be left out.";
+    Err(ApiError::bad_request("invalid_header", None, message))
 }
 
 /// Reads only the Idempotency-Key.
@@ -149,6 +163,7 @@ mod tests {
             ("idempotency-key", "k"),
             ("prefer", "respond-async, wait=2.5"),
             ("x-offpeak-deadline", "2h"),
+            ("x-offpeak-data", "private"),
             ("x-stainless-retry-count", "3"),
             ("x-stainless-read-timeout", "600"),
         ])
@@ -156,6 +171,7 @@ mod tests {
         assert_eq!(wishes.key.as_deref(), Some("k"));
         assert_eq!(wishes.deadline_ms, Some(1_000_000 + 7_200_000));
         assert_eq!(wishes.retry_count, 3);
+        assert!(wishes.private && !read(&[]).unwrap().private);
         assert_eq!(wishes.wait, Wait { respond_async: true, at_most_ms: Some(2_500), read_timeout_ms: Some(600_000) });
     }
 
@@ -185,6 +201,8 @@ mod tests {
         for pair in [
             ("idempotency-key", long.as_str()),
             ("idempotency-key", ""),
+            ("x-offpeak-data", "secret"),
+            ("x-offpeak-data", ""),
             ("x-offpeak-deadline", "soon"),
             ("x-offpeak-deadline", "-2h"),
             ("x-offpeak-deadline", "14d"),

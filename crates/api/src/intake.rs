@@ -17,7 +17,7 @@ use offpeak_core::flows::accept::{Accepted, Asked, Call, accept};
 use offpeak_core::ids::RequestId;
 use offpeak_core::job::Handed;
 use offpeak_core::job::identity::body_sha256;
-use offpeak_core::lane::Lane;
+use offpeak_core::route::Wanted;
 use tokio::sync::SemaphorePermit;
 
 use crate::caller::{Caller, authenticate};
@@ -109,30 +109,40 @@ fn ask(
         let message = format!("There is no class of that name; there are: {}.", known.join(", "));
         return Err(ApiError::bad_request("unknown_class", None, message));
     }
-    let renamed = route.upstream_model.as_deref().filter(|name| *name != peek.model);
-    let line = upstream(&body, &peek, renamed);
-    let line = previous.and_then(|id| with_fields(&line, &[(previous::FIELD, &id)])).unwrap_or(line);
     let lifetime_ms = route.deadline_ms.unwrap_or(gateway.rules.deadline_ms);
+    let now_ms = gateway.ports.clock.now_ms();
+    let deadline_ms = wishes.deadline_ms.unwrap_or(now_ms + lifetime_ms);
+    let wanted = Wanted {
+        endpoint,
+        model: &peek.model,
+        class,
+        left_ms: deadline_ms.saturating_sub(now_ms),
+        private: wishes.private,
+        credential: caller.credential.clone(),
+    };
+    let Some(lane) = route.lane(wanted) else { return Err(no_private_target(&peek.model)) };
+    let sent = upstream(&body, &peek, Some(lane.model.as_str()).filter(|name| *name != peek.model));
+    let sent = previous.and_then(|id| with_fields(&sent, &[(previous::FIELD, &id)])).unwrap_or(sent);
     Ok(Asked {
         tenant: caller.tenant.clone(),
-        lane: Lane {
-            credential: caller.credential(&route.provider),
-            provider: route.provider.clone(),
-            endpoint,
-            model: renamed.unwrap_or(&peek.model).to_owned(),
-            class,
-        },
+        lane,
         body_sha256: body_sha256(&body),
-        size: peek.size(endpoint, line.len()),
-        // A copy: the line may share hyper's read buffer, which a held call would keep alive.
-        body: Bytes::copy_from_slice(&line),
-        deadline_ms: wishes.deadline_ms.unwrap_or_else(|| gateway.ports.clock.now_ms() + lifetime_ms),
+        size: peek.size(endpoint, sent.len()),
+        // A copy: it may share hyper's read buffer, which a held call would keep alive.
+        body: Bytes::copy_from_slice(&sent),
+        deadline_ms,
         key: wishes.key,
         tag: wishes.tag,
         webhook: None,
         handed: None,
         model: peek.model,
     })
+}
+
+/// What is private was asked of a model that runs nowhere but at providers.
+fn no_private_target(model: &str) -> ApiError {
+    let message = format!("The model `{model}` runs on no model server of your own, and this request is private.");
+    ApiError::bad_request("no_private_target", Some("model"), message)
 }
 
 /// Reads a JSON body, as soon as there is room for it; the room is kept with the permit.

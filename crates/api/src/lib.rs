@@ -37,7 +37,7 @@ use offpeak_core::endpoint::Endpoint;
 
 pub use caller::{Auth, own_credential};
 pub use gateway::{Abilities, BatchRules, Gateway, Rules, Work};
-pub use offpeak_core::route::{Pattern, Route, Routes};
+pub use offpeak_core::route::{Pattern, Route, Routes, Target};
 pub use relay::{Relay, RelayError};
 pub use waiters::Waiters;
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use offpeak_core::fleet;
-use offpeak_core::route::Route;
+use offpeak_core::route::{Route, Target};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,18 +27,19 @@ const LONGEST_LIST: usize = 4 << 20;
 pub(crate) async fn list(State(gateway): State<Arc<Gateway>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     authenticate(&gateway, &headers).await?;
     let mut models: BTreeMap<String, Value> = BTreeMap::new();
-    let at_provider = |route: &Route| route.provider != fleet::NAME;
     if gateway.routes.0.iter().any(|route| route.model.exact().is_none() && at_provider(route)) {
         for model in upstream(&gateway, &headers).await? {
             let Some(id) = model.get("id").and_then(Value::as_str) else { continue };
-            if gateway.routes.find(id).is_some_and(at_provider) {
-                models.insert(id.to_owned(), model);
+            if let Some(route) = gateway.routes.find(id).filter(|route| at_provider(route)) {
+                let id = id.to_owned();
+                let model = with_targets(model, route, &id);
+                models.insert(id, model);
             }
         }
     }
     for route in &gateway.routes.0 {
         if let Some(id) = route.model.exact() {
-            models.entry(id.to_owned()).or_insert_with(|| model(id, &route.provider));
+            models.entry(id.to_owned()).or_insert_with(|| model(id, route));
         }
     }
     Ok(Json(json!({"object": "list", "data": models.into_values().collect::<Vec<_>>()})))
@@ -57,16 +58,37 @@ pub(crate) async fn show(
             let message = "The model does not exist or you do not have access to it.";
             Err(ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message))
         }
-        Some(route) if route.model.exact().is_some() || route.provider == fleet::NAME => {
-            Ok(Json(model(&id, &route.provider)).into_response())
+        Some(route) if route.model.exact().is_some() || !at_provider(route) => {
+            Ok(Json(model(&id, route)).into_response())
         }
         Some(_) if relay::ambiguous(uri.path()) => Err(ApiError::no_such_url(uri.path())),
         Some(_) => relay::get(&gateway, uri.path(), &headers).await,
     }
 }
 
-fn model(id: &str, provider: &str) -> Value {
-    json!({"id": id, "object": "model", "created": 0, "owned_by": provider})
+/// Whether a provider may run what the route takes.
+fn at_provider(route: &Route) -> bool {
+    route.targets().any(|target| target.provider != fleet::NAME)
+}
+
+fn model(id: &str, route: &Route) -> Value {
+    let model = json!({"id": id, "object": "model", "created": 0, "owned_by": route.target.provider});
+    with_targets(model, route, id)
+}
+
+/// The model, and beside what OpenAI says of it where it runs: in order of price, each with the longest that it takes.
+fn with_targets(mut model: Value, route: &Route, id: &str) -> Value {
+    let target = |target: &Target| {
+        let backend = if target.provider == fleet::NAME { "fleet" } else { "provider" };
+        let model = target.upstream_model.as_deref().unwrap_or(id);
+        let within_s = target.within_ms.div_ceil(1_000);
+        json!({"backend": backend, "provider": target.provider, "model": model, "within_seconds": within_s})
+    };
+    if let Some(fields) = model.as_object_mut() {
+        let targets: Vec<Value> = route.targets().map(target).collect();
+        fields.insert("offpeak".to_owned(), json!({"targets": targets}));
+    }
+    model
 }
 
 #[derive(Deserialize)]

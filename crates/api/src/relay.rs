@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::fleet;
 use offpeak_core::ports::StoreError;
+use offpeak_core::route::Route;
 use secrecy::SecretString;
 
 use crate::caller::{Auth, authenticate, own_credential};
@@ -90,8 +91,9 @@ async fn own_key(gateway: &Gateway) -> Result<Option<SecretString>, StoreError> 
     if gateway.auth == Auth::Passthrough {
         return Ok(None);
     }
-    let mut providers = gateway.routes.0.iter().map(|route| route.provider.as_str());
-    let provider = providers.find(|provider| *provider != fleet::NAME).unwrap_or_default();
+    let mut targets = gateway.routes.0.iter().flat_map(Route::targets);
+    let target = targets.find(|target| target.provider != fleet::NAME);
+    let provider = target.map_or("", |target| target.provider.as_str());
     gateway.ports.credentials.open(&own_credential(provider)).await.map(Some)
 }
 

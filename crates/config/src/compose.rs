@@ -21,7 +21,7 @@ use secrecy::SecretString;
 use crate::class::millis;
 use crate::place::Span;
 use crate::relay::UpstreamRelay;
-use crate::{Config, Mode, Provider};
+use crate::{Config, Mode, Provider, Target};
 
 /// What a place keeps things in, and its time and chance.
 #[derive(Clone)]
@@ -243,7 +243,7 @@ impl Config {
     /// # Errors
     /// [`ComposeError::Relay`].
     pub fn relay(&self) -> Result<Option<Arc<dyn Relay>>, ComposeError> {
-        let name = self.routes.iter().find_map(crate::Route::provider_name);
+        let name = self.targets().find_map(Target::provider_name);
         let Some(name) = name else { return Ok(None) };
         let Some(provider) = self.providers.iter().find(|provider| provider.name == name) else {
             return Ok(None);

@@ -155,6 +155,38 @@ impl<'t> Section<'t> {
         number.map(|number| given.meaning(number))
     }
 
+    /// A text, or a list of texts, each with its own line.
+    pub(crate) fn one_or_more(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Given<String>> {
+        let is_list = |entry: &Entry<'_>| entry.key == key && entry.value.get_ref().is_array();
+        if self.entries.iter().any(is_list) {
+            return self.texts(key, problems);
+        }
+        self.text(key, problems).into_iter().collect()
+    }
+
+    /// The tables `[[name.key]]` below this one, in order.
+    pub(crate) fn tables(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Self> {
+        let Some((given, value)) = self.take(key) else { return Vec::new() };
+        let title = self.title.replace("]]", &format!(".{key}]]"));
+        let found = value.get_ref().type_str();
+        let DeValue::Array(items) = value.into_inner() else {
+            problems.refuse(&given, format_args!("expected tables {title}, found {found}"));
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for item in items {
+            let origin = self.lines.origin(&item);
+            let found = item.get_ref().type_str();
+            let DeValue::Table(table) = item.into_inner() else {
+                problems.add(origin, format!("{key}: expected tables {title}, found {found}"));
+                continue;
+            };
+            let (title, lines, entries) = (title.clone(), self.lines.clone(), self.lines.entries(table));
+            sections.push(Section { title, origin, lines, entries, asked: Vec::new() });
+        }
+        sections
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, key: &'static str, problems: &mut Problems) -> Option<Given<bool>> {
         let (given, value) = self.take(key)?;

@@ -48,7 +48,7 @@ pub use nightly::Nightly;
 pub use place::{FrontDoor, Place};
 pub use problem::Refused;
 pub use provider::Provider;
-pub use route::Route;
+pub use route::{Route, Target};
 pub use server::Server;
 pub use value::name;
 pub use waiting::Waiting;
@@ -71,6 +71,9 @@ const LIVE_PASSED_ON: &str = "a route is live, and auth is passthrough: live cal
 /// Why a deployment has no live calls.
 const LIVE_ON_AWS: &str = "a route is live, and nothing makes live calls on AWS yet: its requests would wait for their deadline; \
                            use backend = \"provider\", or the offpeak binary on a machine";
+/// Why a caller's key is shown to one provider only.
+const KEY_STRAYS: &str = "a route goes on to another provider, and auth is passthrough: callers' keys are for one of them; \
+                          use keys";
 
 /// The effective settings, all of them valid.
 #[derive(Debug, Clone)]
@@ -166,14 +169,19 @@ impl Config {
 
     /// Whether a route goes to own model servers.
     pub fn has_fleet(&self) -> bool {
-        self.routes.iter().any(Route::is_to_fleet)
+        self.targets().any(Target::is_fleet)
+    }
+
+    /// Where any model may go.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.routes.iter().flat_map(Route::targets)
     }
 
     /// The providers that are called live.
     pub fn live_providers(&self) -> impl Iterator<Item = &Provider> {
         let is_live = |provider: &&Provider| {
-            let mut live = self.routes.iter().filter(|route| route.is_live());
-            live.any(|route| route.provider_name() == Some(&provider.name))
+            let mut live = self.targets().filter(|target| target.is_live());
+            live.any(|target| target.provider_name() == Some(&provider.name))
         };
         self.providers.iter().filter(is_live)
     }
@@ -186,11 +194,15 @@ impl Config {
         if has_fleet && config.auth.mode == Mode::Passthrough {
             problems.add(Origin::Nowhere, PASSED_ON.to_owned());
         }
-        if config.routes.iter().any(Route::is_live) {
+        if config.targets().any(Target::is_live) {
             let passed_on = (config.auth.mode == Mode::Passthrough).then_some(LIVE_PASSED_ON);
             let deployed = (around.place == Place::Lambda).then_some(LIVE_ON_AWS);
             let refused = passed_on.into_iter().chain(deployed);
             refused.for_each(|why| problems.add(Origin::Nowhere, why.to_owned()));
+        }
+        let strays = |route: &Route| route.then.iter().any(|then| then.provider != route.target.provider);
+        if config.auth.mode == Mode::Passthrough && config.routes.iter().any(strays) {
+            problems.add(Origin::Nowhere, KEY_STRAYS.to_owned());
         }
         config.fleet.give(keys, config.auth.mode, has_fleet, &mut problems);
         problems.verdict(around.place, path).map(|()| config)
@@ -207,7 +219,9 @@ impl Config {
         let known = route::Known { providers: &providers, classes: &classes };
         let routes = Route::read_all(&mut document, &known, problems);
         if providers.iter().all(|provider| provider.is_implied) {
-            providers.retain(|provider| routes.iter().any(|route| route.provider_name() == Some(&provider.name)));
+            let is_used =
+                |name: &str| routes.iter().flat_map(Route::targets).any(|target| target.provider_name() == Some(name));
+            providers.retain(|provider| is_used(&provider.name));
         }
         let fleet = Fleet::read(&mut document, problems);
         let batches = Batches::read(&mut document, problems);

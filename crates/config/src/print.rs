@@ -7,7 +7,7 @@ use offpeak_core::class::Rule;
 use offpeak_core::fleet::{Rates, Timing};
 use offpeak_core::nightly::{Schedule, ScheduledInput};
 
-use crate::{Config, Live, Nightly, Place, Provider, Route};
+use crate::{Config, Live, Nightly, Place, Provider, Route, Target};
 
 impl Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -79,6 +79,7 @@ fn provider(f: &mut Formatter<'_>, provider: &Provider) -> fmt::Result {
     writeln!(f, "poll_interval = {}", duration(provider.poll_interval))?;
     writeln!(f, "create_timeout = {}", duration(provider.create_timeout))?;
     writeln!(f, "create_grace = {}", duration(provider.create_grace))?;
+    writeln!(f, "patience = {}", duration(provider.patience))?;
     writeln!(f, "max_requests = {}", provider.limits.requests)?;
     writeln!(f, "max_bytes = {}", provider.limits.bytes)?;
     if provider.limits.tokens < u64::MAX {
@@ -114,18 +115,29 @@ fn class(f: &mut Formatter<'_>, name: &str, rule: &Rule) -> fmt::Result {
 fn route(f: &mut Formatter<'_>, route: &Route) -> fmt::Result {
     writeln!(f, "\n[[route]]")?;
     writeln!(f, "model = {}", text(&route.model))?;
-    match route.provider_name() {
+    target(f, &route.target)?;
+    writeln!(f, "class = {}", text(&route.class))?;
+    route.deadline.map_or(Ok(()), |deadline| writeln!(f, "deadline = {}", duration(deadline)))?;
+    for then in &route.then {
+        writeln!(f, "\n[[route.then]]")?;
+        target(f, then)?;
+    }
+    Ok(())
+}
+
+fn target(f: &mut Formatter<'_>, target: &Target) -> fmt::Result {
+    match target.provider_name() {
         None => writeln!(f, "backend = \"fleet\"")?,
         Some(provider) => {
-            let backend = if route.is_live() { "live" } else { "provider" };
+            let backend = if target.is_live() { "live" } else { "provider" };
             writeln!(f, "backend = \"{backend}\"\nprovider = {}", text(provider))?;
         }
     }
-    if let Some(model) = &route.upstream_model {
+    if let Some(model) = &target.upstream_model {
         writeln!(f, "upstream_model = {}", text(model))?;
     }
-    writeln!(f, "class = {}", text(&route.class))?;
-    route.deadline.map_or(Ok(()), |deadline| writeln!(f, "deadline = {}", duration(deadline)))
+    writeln!(f, "within = {}", duration(target.within))?;
+    target.grace.map_or(Ok(()), |grace| writeln!(f, "grace = {}", duration(grace)))
 }
 
 fn fleet(f: &mut Formatter<'_>, timing: &Timing) -> fmt::Result {

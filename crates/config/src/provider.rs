@@ -32,6 +32,9 @@ pub struct Provider {
     /// `create_grace`: after that, how long a batch may still turn up in the provider's list, 50 ms to 1 h. Default
     /// 5 min.
     pub create_grace: Duration,
+    /// `patience`: how long it may let a submission wait, by limits or because it cannot be reached, before a later target
+    /// of the route takes it, 50 ms to 24 h. Default 15 min.
+    pub patience: Duration,
     /// `max_requests`, `max_bytes` and `max_tokens` of one batch. Default 50,000, 200,000,000 and no limit.
     pub limits: Limits,
     /// How it is called live.
@@ -51,6 +54,7 @@ impl Provider {
             poll_interval: Duration::from_secs(if place == Place::Lambda { 60 } else { 30 }),
             create_timeout: Duration::from_mins(1),
             create_grace: Duration::from_mins(5),
+            patience: Duration::from_mins(15),
             limits: Limits::OPENAI,
             live: Live::default(),
             is_implied: true,
@@ -123,6 +127,7 @@ impl Provider {
             ("poll_interval", HOUR, &mut self.poll_interval),
             ("create_timeout", Duration::from_mins(10), &mut self.create_timeout),
             ("create_grace", HOUR, &mut self.create_grace),
+            ("patience", HOUR * 24, &mut self.patience),
         ] {
             let given = section.text(key, problems);
             if let Some(duration) = problems.read(given, |text| value::duration(text, SHORTEST..=longest)) {

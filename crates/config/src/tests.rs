@@ -48,7 +48,7 @@ fn what_the_example_shows_in_comments_is_valid() {
     assert_eq!(config.routes.len(), 2);
     assert_eq!(config.nightly.schedules.len(), 1);
     assert!(config.nightly.inbox_dir.is_some() && config.nightly.outbox_dir.is_some());
-    assert_eq!(config.routes[0].upstream_model.as_deref(), Some("gpt-5-mini"));
+    assert_eq!(config.routes[0].target.upstream_model.as_deref(), Some("gpt-5-mini"));
 }
 
 #[test]
@@ -67,6 +67,9 @@ fn the_effective_settings_are_a_valid_file() {
         "[[route]]\nmodel = 'a'\nbackend = 'fleet'\n[fleet]\nchunk_tokens = 1000\nchunk_lines = 7\ncheckpoint = '1s'",
         "[[provider]]\nname = 'p'\nrequests_per_minute = 60\ntokens_per_minute = 9\nconcurrency = 3\n\
          request_timeout = '2s'\n[[route]]\nmodel = 'a'\nbackend = 'live'\nprovider = 'p'",
+        "[[route]]\nmodel = ['a', 'b*']\nwithin = '12h'\ngrace = '3h'\n[[route.then]]\nbackend = 'fleet'\nwithin = '2h'\n\
+         grace = '90s'\n[[route.then]]\nupstream_model = 'c'\nwithin = '1m'\n[[route]]\nmodel = 'd'",
+        "[[provider]]\nname = 'b'\npatience = '1s'",
         "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",
     ] {
         let config = file(text).unwrap();
@@ -201,16 +204,41 @@ fn live_calls_are_made_with_the_providers_key_and_on_a_machine_only() {
                 [[route]]\nmodel = 'x'\nbackend = 'live'\nprovider = 'b'\n[[route]]\nmodel = '*'";
     let config = file(text).unwrap();
     let live: Vec<&str> = config.live_providers().map(|provider| provider.name.as_str()).collect();
-    assert_eq!((live, config.routes[0].provider.as_str()), (vec!["b"], "live:b"));
+    assert_eq!((live, config.routes[0].target.provider.as_str()), (vec!["b"], "live:b"));
     let names: Vec<String> = config.own_credentials().keys().map(|id| id.0.clone()).collect();
     assert_eq!(names, ["own:a", "own:b", "own:live:b"]);
     assert_eq!(config.settings().timing_of("live:b").poll_interval_ms, config.timing().tick_ms);
     let first = file("[[route]]\nmodel = '*'\nbackend = 'live'").unwrap();
-    assert_eq!((first.routes[0].provider.as_str(), first.providers.len()), ("live:openai", 1));
+    assert_eq!((first.routes[0].target.provider.as_str(), first.providers.len()), ("live:openai", 1));
     assert!(first.relay().unwrap().is_some(), "its provider answers what is no job");
     let passed_on = file(&format!("[auth]\nmode = 'passthrough'\n{text}")).unwrap_err();
     assert!(passed_on.len() == 1 && passed_on[0].contains("with the gateway's own key"), "{passed_on:?}");
     let around = Surroundings { place: Place::Lambda, flags: &Flags::default(), deployed: &["soon"] };
     let deployed = Config::of(text, "config", around, KeySource::Nowhere).unwrap_err().lines;
     assert!(deployed.len() == 1 && deployed[0].contains("nothing makes live calls on AWS yet"), "{deployed:?}");
+}
+
+#[test]
+fn a_route_has_targets_and_each_its_time() {
+    let text = "[[provider]]\nname = 'p'\n[[provider]]\nname = 'q'\npatience = '2s'\n\
+                [[route]]\nmodel = ['a', 'b']\ngrace = '2h'\ndeadline = '26h'\n\
+                [[route.then]]\nbackend = 'fleet'\ngrace = '5m'\n\
+                [[route.then]]\nbackend = 'live'\nprovider = 'q'\nupstream_model = 'c'\nwithin = '1m'";
+    let config = file(text).unwrap();
+    let settings = config.settings();
+    let [a, b] = &settings.routes.0[..] else { panic!("{:?}", settings.routes) };
+    assert_eq!((a.model.exact(), b.model.exact()), (Some("a"), Some("b")));
+    assert_eq!((&a.target, &a.then, a.deadline_ms), (&b.target, &b.then, b.deadline_ms));
+    let hour_ms = 3_600_000;
+    let times = |route: &offpeak_core::route::Route| -> Vec<_> {
+        route.targets().map(|target| (target.provider.clone(), target.within_ms, target.grace_ms)).collect()
+    };
+    let want = [("p", 24 * hour_ms, Some(2 * hour_ms)), ("fleet", hour_ms, Some(300_000)), ("live:q", 60_000, None)];
+    assert_eq!(times(a), want.map(|(name, within_ms, grace_ms)| (name.to_owned(), within_ms, grace_ms)));
+    assert_eq!(settings.timing_of("q").patience_ms, 2_000);
+    assert_eq!(settings.timing_of("p").patience_ms, 900_000);
+    assert!(config.has_fleet() && config.relay().unwrap().is_some());
+    let passed_on = "[auth]\nmode = 'passthrough'\n[[provider]]\nname = 'p'\n[[provider]]\nname = 'q'\n\
+                     [[route]]\nmodel = 'a'\n[[route.then]]\nprovider = 'q'";
+    assert!(file(passed_on).unwrap_err()[0].contains("callers' keys are for one of them"));
 }

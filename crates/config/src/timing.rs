@@ -5,7 +5,7 @@ use std::time::Duration;
 use offpeak_core::class::Rule;
 use offpeak_core::fleet;
 use offpeak_core::ports::Settings;
-use offpeak_core::route::{Pattern, Route, Routes};
+use offpeak_core::route::{Pattern, Route, Routes, Target};
 use offpeak_core::timing::Timing;
 
 use crate::class::millis;
@@ -32,10 +32,16 @@ impl Config {
 
     /// Where each model's requests go.
     pub(crate) fn routes(&self) -> Routes {
+        let target = |target: &crate::Target| Target {
+            provider: target.provider.clone(),
+            upstream_model: target.upstream_model.clone(),
+            within_ms: millis(target.within),
+            grace_ms: target.grace.map(millis),
+        };
         let routes = self.routes.iter().map(|route| Route {
             model: Pattern::new(&route.model),
-            provider: route.provider.clone(),
-            upstream_model: route.upstream_model.clone(),
+            target: target(&route.target),
+            then: route.then.iter().map(target).collect(),
             class: route.class.clone(),
             deadline_ms: route.deadline.map(millis),
         });
@@ -59,6 +65,7 @@ impl Config {
             create_grace_ms,
             absent_gap_ms: defaults.absent_gap_ms.min(create_grace_ms),
             poll_interval_ms: millis(provider.poll_interval),
+            patience_ms: millis(provider.patience),
             max_attempts: self.limits.max_attempts,
             ..defaults
         }

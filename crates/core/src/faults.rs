@@ -126,6 +126,16 @@ faults! {
     BatchWorkRepeated,
     /// What a part says of lines that a later part ran again is merged too (rule 16).
     RerunsMergedTwice,
+    /// Nobody looks at a target's grace (step 6).
+    GraceIgnored,
+    /// What was taken from a target runs there again (step 6).
+    LaneKept,
+    /// Lines that a target had finished run at a later one all the same (step 6).
+    FinishedTakenToo,
+    /// A target that lets a submission wait keeps it (step 6).
+    PatienceEndless,
+    /// What is private goes wherever its route does (step 6).
+    PrivateLeaves,
 }
 
 #[cfg(feature = "faults")]

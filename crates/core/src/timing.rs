@@ -25,6 +25,8 @@ pub struct Timing {
     /// Where each tick forgets when a batch was polled: how far ticks are apart. 0, the default, where whoever polls
     /// remembers.
     pub poll_tick_ms: u64,
+    /// How long the provider may let a submission wait, or be away, before its lines go to a later target. Default 15 min.
+    pub patience_ms: u64,
     /// The provider's completion window. 24 h at OpenAI (Batch guide, read 2026-11-20).
     pub window_ms: u64,
     /// Past its window by this much a batch is cancelled; past it once more it is given up. Default 1 h.
@@ -65,6 +67,7 @@ impl Default for Timing {
             absent_gap_ms: 30_000,
             poll_interval_ms: 30_000,
             poll_tick_ms: 0,
+            patience_ms: 900_000,
             window_ms: 86_400_000,
             margin_ms: 3_600_000,
             longest_try_ms: 720_000,

@@ -14,7 +14,7 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{CredentialId, JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::identity::{body_sha256, unkeyed};
 use offpeak_core::job::{Answer, Event, Handed, Job, Joins, Mark, Request, State, Transition, Usage, When};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::ports::{Depth, Intake, Jobs, Message, MessageBody, Received};
 use offpeak_core::submission::Size;
 use offpeak_embedded::{Options, Store};
@@ -191,6 +191,7 @@ fn lane() -> Lane {
         endpoint: Endpoint::ChatCompletions,
         model: "gpt-5-mini".to_owned(),
         class: CLASS.to_owned(),
+        terms: Terms::default(),
     }
 }
 

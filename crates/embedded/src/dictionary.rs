@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::CredentialId;
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::document;
 use crate::error::Fault;
 
 /// Entries kept in memory of each kind.
@@ -55,22 +56,31 @@ impl Dictionary {
         if let Some(number) = self.lanes.get(lane) {
             return Ok(*number);
         }
-        let key = params![lane.credential.as_str(), lane.provider, lane.endpoint.path(), lane.model, lane.class];
+        let terms = if lane.terms.is_plain() { String::new() } else { document::write(&lane.terms)? };
+        let key = params![lane.credential.as_str(), lane.provider, lane.endpoint.path(), lane.model, lane.class, terms];
         connection
             .prepare_cached(
-                "INSERT INTO lanes (credential, provider, endpoint, model, class) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO lanes (credential, provider, endpoint, model, class, terms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
             )?
             .execute(key)?;
         let number = connection
             .prepare_cached(
                 "SELECT id FROM lanes
-                 WHERE credential = ?1 AND provider = ?2 AND endpoint = ?3 AND model = ?4 AND class = ?5",
+                 WHERE credential = ?1 AND provider = ?2 AND endpoint = ?3 AND model = ?4 AND class = ?5 AND terms = ?6",
             )?
             .query_row(key, |row| row.get(0))?;
         keep(&mut self.lanes, lane.clone(), number);
         Ok(number)
     }
+}
+
+/// What the column says: nothing, or terms.
+fn terms(text: &str) -> Result<Terms, Fault> {
+    if text.is_empty() {
+        return Ok(Terms::default());
+    }
+    serde_json::from_str(text).map_err(|_| Fault::Garbled("a lane's terms are unknown to this version"))
 }
 
 fn add(connection: &Connection, table: &str, name: &str) -> Result<i64, Fault> {
@@ -117,7 +127,7 @@ impl Words {
             return Ok(Lane::clone(lane));
         }
         let mut find = connection
-            .prepare_cached("SELECT credential, provider, endpoint, model, class FROM lanes WHERE id = ?1")?;
+            .prepare_cached("SELECT credential, provider, endpoint, model, class, terms FROM lanes WHERE id = ?1")?;
         let mut rows = find.query([number])?;
         let row = rows.next()?.ok_or(Fault::Garbled("a row names a lane that is not there"))?;
         let endpoint = Endpoint::from_path(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?);
@@ -127,6 +137,7 @@ impl Words {
             endpoint: endpoint.ok_or(Fault::Garbled("a lane names an endpoint that this version does not know"))?,
             model: row.get(3)?,
             class: row.get(4)?,
+            terms: terms(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?,
         };
         keep(&mut self.lanes, number, Arc::new(lane.clone()));
         Ok(lane)

@@ -12,6 +12,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema/0003_notices.sql"),
     include_str!("schema/0004_chunks.sql"),
     include_str!("schema/0005_queues.sql"),
+    include_str!("schema/0006_terms.sql"),
 ];
 
 /// How long one process waits for another's transaction, for example `offpeak keys create` for the server's.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{BatchId, CredentialId, FileId, JobId, ObjectName, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::{self, Answer, BodyAt, Event, Failure, Handed, Job, Joins, Request, Transition, Usage};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Next, Terms};
 use offpeak_core::notice::Webhook;
 use offpeak_core::ports::{Message, MessageBody, ProviderFile};
 use offpeak_core::submission::{
@@ -78,6 +78,7 @@ impl Namespace {
             endpoint: Endpoint::ChatCompletions,
             model: "gpt-4o-mini".to_owned(),
             class: self.name("class"),
+            terms: Terms::default(),
         }
     }
 
@@ -114,10 +115,27 @@ impl Namespace {
         job.request.webhook =
             Some(Webhook { receiver: self.receiver_id(), url: Some("https://hooks.example/1".into()) });
         job.attempt = 3;
+        job.lane.terms = self.terms();
         job.joins = Joins { n: 5, count: 9, low: 4, resends: 2, handed: Some(handed) };
         job.cancel_wished = true;
         job.body = Some(self.body_at("sealed"));
         job
+    }
+
+    /// Terms with a value in every field.
+    pub fn terms(&self) -> Terms {
+        let next = |word: &str, grace_ms| Next {
+            provider: self.name(word),
+            model: "org/modèle \"x\"".to_owned(),
+            within_ms: 3_600_000,
+            grace_ms,
+        };
+        Terms {
+            private: true,
+            within_ms: 86_400_000,
+            grace_ms: Some(7_200_000),
+            then: vec![next("second", Some(60_000)), next("third", None)],
+        }
     }
 
     /// A slice of an object.
@@ -163,6 +181,7 @@ impl Namespace {
             manifest_sha256: job::identity::body_sha256(b"manifest"),
             size: Size { requests: 50_000, bytes: 200_000_000, tokens: 900_000, inputs: 7 },
             deadline_ms: CREATED_MS + DAY_MS,
+            turn_ms: None,
         }
     }
 

@@ -81,6 +81,7 @@ impl Namespace {
                 output_expires_after_ms: Some(3_600_000),
                 credential: None,
                 rule: InputRule::Strict,
+                private: false,
                 webhook: None,
                 outbox: None,
             },

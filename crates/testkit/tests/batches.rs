@@ -27,7 +27,9 @@ fn every_line_is_spoken_for_once_in_every_seed() {
     }
     println!("{counts}");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    for reached in [counts.completed, counts.failed, counts.expired, counts.cancelled, counts.reruns, counts.kills] {
+    for reached in
+        [counts.completed, counts.failed, counts.expired, counts.cancelled, counts.reruns, counts.taken, counts.kills]
+    {
         assert!(reached > 0, "{counts}");
     }
 }

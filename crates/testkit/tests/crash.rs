@@ -28,6 +28,7 @@ fn every_promise_holds_in_every_seed() {
     }
     println!("{counts}");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(counts.taken > 0, "{counts}");
 }
 
 fn share_of(share: u64) -> (Counts, Vec<String>) {

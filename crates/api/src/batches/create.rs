@@ -42,6 +42,7 @@ struct Said {
     window_ms: u64,
     metadata: Option<BTreeMap<String, String>>,
     output_expires_after_ms: Option<u64>,
+    private: bool,
 }
 
 /// `POST /v1/batches`.
@@ -49,7 +50,7 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
     let (parts, body) = request.into_parts();
     let caller = authenticate(&gateway, &parts.headers).await?;
     let key = headers::idempotency_key(&parts.headers)?;
-    let named = headers::webhook(&parts.headers)?;
+    let (named, private) = (headers::webhook(&parts.headers)?, headers::private(&parts.headers)?);
     let webhook = webhooks::named(&gateway, &caller.tenant, named, 0).await?;
     let (body, _buffered) = intake::read(&gateway, parts, body).await?;
     let mut fields = Fields::of(&body)?;
@@ -60,6 +61,7 @@ pub(crate) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
         return Err(ApiError::bad_request("invalid_value", Some("requests"), message));
     }
     let said = read(fields, gateway.rules.batches, lines.is_some() || named.is_some())?;
+    let said = Said { private, ..said };
     let is_inline = lines.is_some();
     let input = match (lines, named) {
         (Some(lines), _) => (inline::store(&gateway, &caller, lines, key.as_deref()).await?, None),
@@ -100,6 +102,7 @@ fn new(
             output_expires_after_ms: said.output_expires_after_ms,
             credential: caller.credential,
             rule: gateway.rules.batches.input,
+            private: said.private,
             webhook,
             outbox: None,
         },
@@ -129,7 +132,7 @@ fn read(mut fields: Fields, rules: BatchRules, has_input: bool) -> Result<Said, 
     let metadata = fields.object("metadata")?.map(notes).transpose()?;
     let output_expires_after_ms = fields.object("output_expires_after")?.map(output_expires_after).transpose()?;
     fields.finish()?;
-    Ok(Said { endpoint, window, window_ms, metadata, output_expires_after_ms })
+    Ok(Said { endpoint, window, window_ms, metadata, output_expires_after_ms, private: false })
 }
 
 fn window_ms(window: &str, rules: BatchRules) -> Result<u64, ApiError> {

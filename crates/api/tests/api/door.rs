@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use offpeak_api::{
-    Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Waiters, own_credential, router,
+    Abilities, Auth, BatchRules, Gateway, Pattern, Relay, Route, Routes, Rules, Target, Waiters, own_credential, router,
 };
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, ObjectName, SubmissionId, TenantId};
@@ -130,8 +130,8 @@ impl Door {
         let ports = Ports { wake: Arc::<Waiters>::clone(&waiters), ..ports };
         let route = |model: &str, upstream_model: Option<&str>| Route {
             model: Pattern::new(model),
-            provider: "openai".to_owned(),
-            upstream_model: upstream_model.map(str::to_owned),
+            target: Target { upstream_model: upstream_model.map(str::to_owned), ..Target::to("openai") },
+            then: Vec::new(),
             class: "soon".to_owned(),
             deadline_ms: None,
         };

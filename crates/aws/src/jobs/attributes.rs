@@ -6,6 +6,7 @@
 //! h B|S  SHA-256 of the body                k g     keyed BOOL, tag S
 //! hk B hu S  whom it names to be told: receiver, the URL if another than the receiver's
 //! lc lp le lm lq S  the lane: credential, provider, endpoint, model (where it is not m), class
+//! lt S    what its jobs were promised, as JSON, if anything
 //! s S    state    a N  attempt    u B  submission, while packed    w BOOL  a cancel was wished
 //! n nc nl nr N    twin, twins, lower bound, resends
 //! hr B hc ht N    the answer was handed to: request, its retry count, when, ms
@@ -30,6 +31,7 @@ pub(super) const LANE_PROVIDER: &str = "lp";
 pub(super) const LANE_ENDPOINT: &str = "le";
 pub(super) const LANE_MODEL: &str = "lm";
 pub(super) const LANE_CLASS: &str = "lq";
+pub(super) const LANE_TERMS: &str = "lt";
 pub(super) const STATE: &str = "s";
 pub(super) const ATTEMPT: &str = "a";
 pub(super) const SUBMISSION: &str = "u";

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{CredentialId, JobId, ObjectName, ReceiverId, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::{Answer, BodyAt, Failure, Handed, Job, Joins, Request, State, StateKind, Usage};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::notice::Webhook;
 
 use super::attributes as at;
@@ -80,7 +80,16 @@ fn lane(row: &mut Row, model: &str) -> Result<Lane, Fault> {
         endpoint: Endpoint::from_path(&endpoint).ok_or_else(|| row.garbled(at::LANE_ENDPOINT))?,
         model: if row.has(at::LANE_MODEL) { row.text(at::LANE_MODEL)? } else { model.to_owned() },
         class: row.text(at::LANE_CLASS)?,
+        terms: terms(row)?,
     })
+}
+
+fn terms(row: &mut Row) -> Result<Terms, Fault> {
+    if !row.has(at::LANE_TERMS) {
+        return Ok(Terms::default());
+    }
+    let text = row.text(at::LANE_TERMS)?;
+    serde_json::from_str(&text).map_err(|_| row.garbled(at::LANE_TERMS))
 }
 
 fn kind(row: &mut Row) -> Result<StateKind, Fault> {

@@ -36,7 +36,7 @@ pub(super) fn item(job: &Job, retention_ms: u64, index: bool) -> Item {
         pairs.push((at::BORN, born(job.created_ms, &job.id.0)));
     }
     request(&mut pairs, &job.request);
-    lane(&mut pairs, &job.lane, &job.request.model);
+    pairs.extend(lane(&job.lane, Some(&job.request.model)));
     joins(&mut pairs, &job.joins);
     if let Some(body) = &job.body {
         pairs.extend(body_at(body));
@@ -79,16 +79,21 @@ fn request(pairs: &mut Vec<Pair>, request: &Request) {
     }
 }
 
-fn lane(pairs: &mut Vec<Pair>, lane: &Lane, model: &str) {
-    pairs.extend([
+/// A lane, but for its model where the row has that in `model` anyhow, and for terms that promise nothing.
+pub(super) fn lane(lane: &Lane, model: Option<&str>) -> Vec<Pair> {
+    let mut pairs = vec![
         (at::LANE_CREDENTIAL, text(lane.credential.as_str())),
         (at::LANE_PROVIDER, text(&lane.provider)),
         (at::LANE_ENDPOINT, text(lane.endpoint.path())),
         (at::LANE_CLASS, text(&lane.class)),
-    ]);
-    if lane.model != model {
+    ];
+    if model != Some(lane.model.as_str()) {
         pairs.push((at::LANE_MODEL, text(&lane.model)));
     }
+    // Nothing in there can fail to be written.
+    let terms = (!lane.terms.is_plain()).then(|| serde_json::to_string(&lane.terms).ok()).flatten();
+    pairs.extend(terms.map(|terms| (at::LANE_TERMS, text(&terms))));
+    pairs
 }
 
 fn joins(pairs: &mut Vec<Pair>, joins: &Joins) {

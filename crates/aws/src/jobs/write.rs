@@ -90,6 +90,14 @@ fn move_to(transition: &Transition, retention_ms: u64, now_s: u64) -> Change {
     for (name, value) in transition.body.iter().flat_map(encode::body_at) {
         change = change.set(name, value);
     }
+    if let Some(lane) = &transition.lane {
+        for (name, value) in encode::lane(lane, None) {
+            change = change.set(name, value);
+        }
+        if lane.terms.is_plain() {
+            change = change.remove(at::LANE_TERMS);
+        }
+    }
     if transition.state.is_final() {
         let expiry_s = encode::final_expiry_s(transition.at_ms, retention_ms);
         change = change.set(at::FINISHED, number(transition.at_ms)).set(EXPIRY, number(expiry_s));

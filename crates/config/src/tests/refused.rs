@@ -157,6 +157,28 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\", \"fleet\", \"live\"",
     ),
     ("[[route]]\nmodel = 'a'\nprovider = 'b'", "offpeak.toml:3: provider: there is no provider \"b\"; allowed: openai"),
+    ("[[route]]\nmodel = ['a', 'a']", "offpeak.toml:2: model: never reached: a route above takes \"a\""),
+    ("[[route]]\nmodel = ['a', 1]", "offpeak.toml:2: model: expected a list of texts, found integer"),
+    (
+        "[[route]]\nmodel = 'a'\ngrace = '1h'",
+        "offpeak.toml:3: grace: nothing comes after this target; write a [[route.then]]",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\ngrace = '2m'\n[[route.then]]\nwithin = '2m'",
+        "offpeak.toml:3: grace: \"2m\" leaves no later target its time; write more than its `within`, 2m",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\n[[route.then]]\nclass = 'soon'",
+        "offpeak.toml:4: unknown key `class` in [[route.then]]; allowed: backend, provider, upstream_model, within, grace",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\n[route.then]\nwithin = '1h'",
+        "offpeak.toml:3: then: expected tables [[route.then]], found table",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\nwithin = '14days'",
+        "offpeak.toml:3: within: \"14days\" is out of range; allowed: 50ms to 13days",
+    ),
     ("[[route]]\nmodel = 'a'\nupstream_model = 'b*'", "offpeak.toml:3: upstream_model: one name, without `*`"),
     (
         "[[class]]\nname = 'night'\n[[route]]\nmodel = 'a'\nclass = 'day'",

@@ -114,6 +114,9 @@ pub struct Asked {
     pub credential: Option<CredentialId>,
     /// How its input is taken.
     pub rule: InputRule,
+    /// Its lines never leave own model servers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
     /// Who is told of its end, beside those who are told of every batch's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
@@ -195,7 +198,7 @@ impl Batch {
             Event::Place(placed) => part::place(&mut after.parts, placed, false),
             Event::Withdraw(placed) => part::place(&mut after.parts, placed, true),
             Event::Collect { submission, collected, again } => {
-                part::collect(&mut after.parts, *submission, collected, again.as_deref()).ok_or(refused)?;
+                part::collect(&mut after.parts, *submission, collected, again).ok_or(refused)?;
             }
             Event::PutBack { submission, by } => part::put_back(&mut after.parts, *submission, *by).ok_or(refused)?,
             Event::Refuse(_) | Event::Cancel | Event::Finalize | Event::Complete(_) | Event::Expire(_) => {}

@@ -122,18 +122,18 @@ pub(super) fn place(parts: &mut [Part], placed: &[SubmissionId], withdrawn: bool
     }
 }
 
-/// Notes what became of a part, and appends the part that runs lines again; `None` if there is no such part, or if it
+/// Notes what became of a part, and appends the parts that run lines again; `None` if there is no such part, or if it
 /// came home before.
 pub(super) fn collect(
     parts: &mut Vec<Part>,
     submission: SubmissionId,
     collected: &Collected,
-    again: Option<&Part>,
+    again: &[Part],
 ) -> Option<()> {
     let order = u32::try_from(parts.iter().filter(|part| part.collected().is_some()).count()).ok()?;
     let part = parts.iter_mut().find(|part| part.submission == submission && part.collected().is_none())?;
     part.state = PartState::Collected(Collected { order, ..collected.clone() });
-    parts.extend(again.cloned());
+    parts.extend_from_slice(again);
     Some(())
 }
 

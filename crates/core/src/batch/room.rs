@@ -1,9 +1,9 @@
-//! How large the row of a batch is, and whether a part more has room in it.
+//! How large the row of a batch is, and whether parts more have room in it.
 //!
 //! A store takes rows of up to 400,000 bytes. What is said of a part when it comes home is reserved when the part is named,
 //! so that the row of a batch that was split can always be written.
 
-use super::{Batch, Part, PartState};
+use super::{Batch, MAX_PARTS, Part, PartState};
 
 /// Bytes of a row as JSON, what is reserved included, at most: what is left to 400,000 is for the times, the files and the
 /// states to come.
@@ -19,10 +19,11 @@ impl Batch {
         self.row_bytes() <= MAX_ROW_BYTES
     }
 
-    /// Whether a part that runs lines of `part` again has room in the row too.
-    pub fn has_room_for(&self, part: &Part) -> bool {
+    /// Whether so many parts that run lines of `part` again have room in the row too.
+    pub fn has_room_for(&self, part: &Part, count: usize) -> bool {
         let again = Part { again_of: Some(part.submission), state: PartState::Sealed, ..part.clone() };
-        self.row_bytes() + json_bytes(&again) + COLLECTED_BYTES <= MAX_ROW_BYTES
+        let bytes = count.saturating_mul(json_bytes(&again) + COLLECTED_BYTES);
+        self.parts.len() + count <= MAX_PARTS && self.row_bytes().saturating_add(bytes) <= MAX_ROW_BYTES
     }
 
     fn row_bytes(&self) -> usize {

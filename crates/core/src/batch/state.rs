@@ -59,8 +59,8 @@ pub enum Event {
         submission: SubmissionId,
         /// What became of its lines.
         collected: Box<Collected>,
-        /// The part that runs some of them again.
-        again: Option<Box<Part>>,
+        /// The parts that run some of them again.
+        again: Vec<Part>,
     },
     /// A part had no chance to run, and another submission takes its lines.
     PutBack {

@@ -78,6 +78,12 @@ pub fn with_model(answer: &Bytes, model: &str) -> Bytes {
     out.into()
 }
 
+/// A request's body for a target that knows the model by this name: as it is where it says so already.
+pub(crate) fn for_model(body: &Bytes, model: &str) -> Bytes {
+    let named = field(body, "model").and_then(|raw| serde_json::from_str::<String>(raw).ok());
+    if named.is_none_or(|named| named == model) { body.clone() } else { with_model(body, model) }
+}
+
 /// A line of a batch's input, the model of its body set to the caller's name for it; as it is where it has none.
 pub(crate) fn with_model_in_body(line: &Bytes, model: &str) -> Bytes {
     let Some(entries) = scan::entries(line) else { return line.clone() };

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use super::join;
+use crate::body::for_model;
 use crate::faults::{Fault, planted};
 use crate::ids::{JobId, RequestId, TenantId};
 use crate::job::{Handed, Job, Joins, Mark, Request, State, identity};
@@ -132,7 +133,8 @@ async fn keyed(
             Created::Exists(before) => *before,
         }
     };
-    if before.request.body_sha256 != asked.body_sha256 || before.lane.endpoint != asked.lane.endpoint {
+    let same = |one: &Lane, other: &Lane| one.endpoint == other.endpoint && one.terms.private == other.terms.private;
+    if before.request.body_sha256 != asked.body_sha256 || !same(&before.lane, &asked.lane) {
         return Err(AcceptError::KeyReused);
     }
     let joined = join::join(ports, asked, before, false).await?;
@@ -170,7 +172,12 @@ async fn create(ports: &Ports, job: &Job) -> Result<Created, StoreError> {
 
 /// The id of the nth job with this body.
 pub(super) fn twin(asked: &Asked, n: u32) -> JobId {
-    identity::unkeyed(&asked.tenant, asked.lane.endpoint, &asked.body_sha256, n)
+    let Lane { endpoint, terms, .. } = &asked.lane;
+    if terms.private {
+        // What is private has twins of its own: no answer of a provider is given for it.
+        return identity::unkeyed(&asked.tenant, *endpoint, &format!("private {}", asked.body_sha256), n);
+    }
+    identity::unkeyed(&asked.tenant, *endpoint, &asked.body_sha256, n)
 }
 
 fn row(ports: &Ports, asked: &Asked, id: JobId, n: u32) -> Job {
@@ -203,6 +210,10 @@ async fn send(ports: &Ports, asked: &Asked, job: &Job) -> Result<(), StoreError>
 
 /// The message that brings this job, at its present attempt, to a packer.
 pub(super) fn message(asked: &Asked, job: &Job) -> Message {
+    // The row may say another target than this call is routed to.
+    let body = || {
+        if job.lane.model == asked.lane.model { asked.body.clone() } else { for_model(&asked.body, &job.lane.model) }
+    };
     Message {
         job: job.id,
         attempt: job.attempt,
@@ -211,7 +222,7 @@ pub(super) fn message(asked: &Asked, job: &Job) -> Message {
         size: asked.size,
         created_ms: job.created_ms,
         deadline_ms: job.deadline_ms,
-        body: job.body.clone().map_or_else(|| MessageBody::Inline(asked.body.clone()), MessageBody::At),
+        body: job.body.clone().map_or_else(|| MessageBody::Inline(body()), MessageBody::At),
     }
 }
 

@@ -64,6 +64,10 @@ pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreE
                 take(ports, &row, Event::End(Ending::Withdrawn { input })).await?;
                 continue;
             }
+            Step::TakeBack { input, all } => {
+                take(ports, &row, Event::End(Ending::TakenBack { input, all })).await?;
+                continue;
+            }
             Step::Upload
             | Step::BeginCreate(_)
             | Step::Find { .. }
@@ -106,7 +110,9 @@ impl Advancing<'_> {
             Step::Forsake(placed) => self.forsake(placed).await,
             Step::Collect => collect::begin(self, None).await,
             Step::CleanUp(leftovers) => self.clean_up(leftovers).await,
-            Step::Rest { .. } | Step::Abandon | Step::GiveUp(_) | Step::Withdraw(_) => Ok(Then::Again),
+            Step::Rest { .. } | Step::Abandon | Step::GiveUp(_) | Step::Withdraw(_) | Step::TakeBack { .. } => {
+                Ok(Then::Again)
+            }
         }
     }
 
@@ -185,6 +191,9 @@ impl Advancing<'_> {
 
     async fn upload(&self) -> Result<Then, StoreError> {
         let Some(sealed) = &self.row.sealed else { return Ok(self.rest()) };
+        if self.row.lane.is_astray() {
+            return self.end(Ending::Refused { refusal: astray(), input: None }).await;
+        }
         let (length, bytes) = self.ports.objects.stream(&sealed.object).await?;
         let upload = Upload { submission: self.row.id, length, bytes };
         match self.backend.upload(self.key, upload).await {
@@ -267,6 +276,17 @@ impl Advancing<'_> {
         let waits = !remaining.is_empty();
         self.take(Event::Collected { leftovers: remaining }).await?;
         Ok(if waits { self.rest() } else { Then::Again })
+    }
+}
+
+/// What is private was about to leave: no route leads there, so this is a fault of ours.
+fn astray() -> Refusal {
+    Refusal {
+        status: 403,
+        code: "private_data".to_owned(),
+        message: "This request is private, and its target is no model server of your own.".to_owned(),
+        passing: false,
+        lines: Vec::new(),
     }
 }
 

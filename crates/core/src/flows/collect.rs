@@ -33,9 +33,14 @@ async fn collect(advancing: &Advancing<'_>) -> Result<Then, StoreError> {
             let patience_ms = PASSING_REFUSAL_MS.min(advancing.timing().poll_interval_ms * 10);
             advancing.take(Event::Retry { not_before_ms: advancing.ports.clock.now_ms() + patience_ms }).await
         }
-        (Ending::Batch { .. } | Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. }, _) => {
-            conclude(advancing).await
-        }
+        (
+            Ending::Batch { .. }
+            | Ending::Refused { .. }
+            | Ending::TooLate { .. }
+            | Ending::Withdrawn { .. }
+            | Ending::TakenBack { .. },
+            _,
+        ) => conclude(advancing).await,
     }
 }
 
@@ -147,8 +152,9 @@ fn runs_again(refusal: &Refusal) -> bool {
 fn leftovers(ending: &Ending) -> Vec<FileId> {
     match ending {
         Ending::Batch { files, input, .. } => files.iter().map(|file| file.id.clone()).chain([input.clone()]).collect(),
-        Ending::Refused { input, .. } | Ending::TooLate { input } | Ending::Withdrawn { input } => {
-            input.iter().cloned().collect()
-        }
+        Ending::Refused { input, .. }
+        | Ending::TooLate { input }
+        | Ending::Withdrawn { input }
+        | Ending::TakenBack { input, .. } => input.iter().cloned().collect(),
     }
 }

@@ -198,6 +198,10 @@ async fn absent(advancing: &Advancing<'_>, creating: &Creating, now_ms: u64) -> 
         Some(_) if advancing.row.origin.is_withdrawn() => {
             advancing.take(Event::End(Ending::Withdrawn { input: Some(creating.file.clone()) })).await
         }
+        Some(_) if advancing.row.turns(now_ms) => {
+            let input = Some(creating.file.clone());
+            advancing.take(Event::End(Ending::TakenBack { input, all: false })).await
+        }
         Some(_) if advancing.row.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms) => {
             advancing.end(Ending::TooLate { input: Some(creating.file.clone()) }).await
         }

@@ -27,6 +27,8 @@ pub(super) struct Filling {
     tenants: BTreeMap<TenantId, u32>,
     offset: u64,
     deadline_ms: u64,
+    /// When the first of its jobs is to be taken to a later target.
+    turn_ms: Option<u64>,
     /// A write failed: the object is of no more use.
     broken: bool,
 }
@@ -60,6 +62,7 @@ impl Filling {
             tenants: BTreeMap::new(),
             offset: 0,
             deadline_ms: 0,
+            turn_ms: None,
             broken: false,
         })
     }
@@ -102,6 +105,8 @@ impl Filling {
         self.offset += (self.buffer.len() - before) as u64;
         self.size = self.size.plus(message.size);
         self.deadline_ms = self.deadline_ms.max(message.deadline_ms);
+        let turn_ms = self.submission.lane.turn_ms(message.deadline_ms);
+        self.turn_ms = self.turn_ms.into_iter().chain(turn_ms).min();
         self.receipts.push(candidate.received.receipt);
         if self.buffer.len() >= BUFFER {
             let written = self.writer.write(self.buffer.split().freeze()).await;
@@ -137,6 +142,7 @@ impl Filling {
             manifest_sha256,
             size: self.size,
             deadline_ms: self.deadline_ms,
+            turn_ms: self.turn_ms,
         };
         seal_row(ports, &self.submission, sealed).await
     }

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use super::pack::failure;
 use super::pack_claim::{ByLane, Packing};
 use super::{Holder, Manifests, holder};
-use crate::body::peek;
+use crate::body::{for_model, peek};
 use crate::faults::{Fault, planted};
 use crate::ids::{JobId, SubmissionId};
 use crate::job::{Event, Job, State, Transition, When};
-use crate::ports::{Finished, MessageBody, Ports, Receipt, Received, StoreError};
+use crate::ports::{Finished, Message, MessageBody, Ports, Receipt, Received, StoreError};
 
 /// Writes for one message that may be unclear, running: then the store is asked no more.
 const UNCLEAR: u32 = 3;
@@ -39,11 +39,13 @@ impl Candidate {
             MessageBody::Inline(body) => self.body = body.clone(),
             MessageBody::At(at) => match ports.objects.read(&at.object, at.offset, at.length).await {
                 Ok(body) => {
+                    let Message { lane, size, .. } = &mut self.received.message;
+                    // It may have been written for another target.
+                    self.body = for_model(&body, &lane.model);
                     // A requeued message carries an estimate; here is the body itself.
-                    if let Ok(peek) = peek(self.received.message.lane.endpoint, &body) {
-                        self.received.message.size = peek.size(self.received.message.lane.endpoint, body.len());
+                    if let Ok(peek) = peek(lane.endpoint, &self.body) {
+                        *size = peek.size(lane.endpoint, self.body.len());
                     }
-                    self.body = body;
                 }
                 Err(StoreError::NotFound | StoreError::Corrupt(_)) => {
                     self.event = Some(Event::Fail(failure("body_unreadable", "The request's body cannot be read.")));
@@ -52,6 +54,15 @@ impl Candidate {
             },
         }
         Ok(())
+    }
+
+    /// Goes where the row says: it was taken to a later target after this message was sent, and what was decided of it for
+    /// the earlier one does not hold.
+    fn follow(&mut self, row: &Job) {
+        if self.received.message.lane != row.lane {
+            self.received.message.lane.clone_from(&row.lane);
+            self.event = None;
+        }
     }
 
     /// Its conditional write: a claim, or the end decided for it.
@@ -107,11 +118,14 @@ impl Packing<'_> {
     /// Does with a message what its job's row demands.
     pub(super) async fn resolve(
         &mut self,
-        candidate: Candidate,
+        mut candidate: Candidate,
         row: Option<Box<Job>>,
         again: &mut ByLane,
         settled: &mut Vec<Receipt>,
     ) -> Result<(), StoreError> {
+        if let Some(row) = &row {
+            candidate.follow(row);
+        }
         let lane = candidate.received.message.lane.clone();
         let mine = self.submission_of(&lane);
         match resolve(self.ports, &mut self.manifests, candidate, row, mine).await? {

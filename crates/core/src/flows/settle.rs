@@ -9,10 +9,11 @@ use super::lines::Lines;
 use super::notices::{Audience, Ended};
 use super::pack::recall;
 use super::unclear;
-use super::verdict::Finding;
+use super::verdict::{Finding, Verdict};
 use crate::faults::{Fault, planted};
 use crate::ids::{ObjectName, TenantId};
 use crate::job::{BodyAt, Event, Job, State, Transition, When};
+use crate::lane::Lane;
 use crate::ports::{ByteStream, Finished, Message, MessageBody, StoreError, UsageRow, Written};
 use crate::submission::manifest::{Entry, Manifest};
 use crate::submission::{Ending, Sealed, Size, State as Stage, line};
@@ -159,12 +160,12 @@ impl Settling<'_> {
         let mut transitions = Vec::with_capacity(found.len());
         for one in found {
             let row = rows.get(&one.entry.job);
-            let event = match (one.finding.plain(), row) {
-                (Some(event), _) => event,
-                (None, Some(row)) => one.finding.event(row, now_ms, ports.settings.timing.max_attempts, self.ran),
+            let verdict = match (one.finding.plain(), row) {
+                (Some(event), _) => event.into(),
+                (None, Some(row)) => one.finding.verdict(row, now_ms, ports.settings.timing.max_attempts, self.ran),
                 (None, None) => continue,
             };
-            if let Some(transition) = self.transition(one.entry, event, now_ms) {
+            if let Some(transition) = self.transition(one.entry, verdict, now_ms) {
                 transitions.push(transition);
                 written_for.push(one);
             }
@@ -179,13 +180,14 @@ impl Settling<'_> {
         for ((one, transition), written) in written_for.into_iter().zip(transitions).zip(written) {
             match written {
                 Written::Yes if transition.state == State::Queued => {
-                    messages.extend(rows.get(&one.entry.job).map(|row| self.message(&one, row)));
+                    let row = rows.get(&one.entry.job);
+                    messages.extend(row.map(|row| self.message(&one, row, transition.lane.as_ref())));
                 }
                 Written::Yes => {
                     finished.push(Finished { job: one.entry.job, state: transition.state, body: one.body });
                 }
                 Written::Conflict(Some(row)) if self.may_lack_message(&one, &row) => {
-                    messages.push(self.message(&one, &row));
+                    messages.push(self.message(&one, &row, None));
                 }
                 Written::Conflict(_) => {}
                 Written::Unclear => self.is_clear = planted(Fault::UnclearBelieved),
@@ -216,12 +218,13 @@ impl Settling<'_> {
         Ok(rows.into_iter().flatten().map(|row| (row.id, row)).collect())
     }
 
-    fn transition(&self, entry: Entry, event: Event, now_ms: u64) -> Option<Transition> {
+    fn transition(&self, entry: Entry, verdict: Verdict, now_ms: u64) -> Option<Transition> {
+        let Verdict { event, lane } = verdict;
         let when = When { submission: Some(self.advancing.row.id), attempt: entry.attempt };
         let requeue = event == Event::Requeue;
         let transition = Transition::new(entry.job, when, event, now_ms).ok()?;
         let body = (requeue && !planted(Fault::PointerLost)).then(|| self.body_of(entry));
-        Some(transition.with_body(body))
+        Some(transition.with_body(body).with_lane(lane))
     }
 
     fn body_of(&self, entry: Entry) -> BodyAt {
@@ -240,15 +243,15 @@ impl Settling<'_> {
         lacks && row.attempt == one.entry.attempt + 1 && !planted(Fault::RequeueWithoutResend)
     }
 
-    /// The message of a job that runs again.
-    fn message(&self, one: &Found, row: &Job) -> Message {
+    /// The message of a job that runs again, in another lane than its row's if one is given.
+    fn message(&self, one: &Found, row: &Job, lane: Option<&Lane>) -> Message {
         let bytes = u64::from(one.entry.length);
         let mean = |sum: u64| sum.checked_div(self.sealed.size.requests).unwrap_or(0).max(u64::from(sum > 0));
         Message {
             job: row.id,
             attempt: one.entry.attempt + 1,
             tenant: row.tenant.clone(),
-            lane: row.lane.clone(),
+            lane: lane.unwrap_or(&row.lane).clone(),
             size: Size {
                 requests: 1,
                 bytes: bytes + (line::FRAME + row.lane.endpoint.path().len()) as u64,

@@ -2,6 +2,7 @@
 
 use super::{BodyAt, Event, Handed, IllegalTransition, Job, State, next};
 use crate::ids::{JobId, RequestId, SubmissionId};
+use crate::lane::Lane;
 
 /// What a row must still say for a write to take place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Transition {
     pub attempt: u32,
     /// Written if given; the row keeps its own otherwise.
     pub body: Option<BodyAt>,
+    /// Written if given, of a job that runs again: the lane of a later target. The row keeps its own otherwise.
+    pub lane: Option<Lane>,
     /// Unix milliseconds of this write: the row's `finished_ms` if the state is final.
     pub at_ms: u64,
 }
@@ -48,7 +51,7 @@ impl Transition {
     pub fn new(job: JobId, when: When, event: Event, at_ms: u64) -> Result<Self, IllegalTransition> {
         let attempt = when.attempt + u32::from(matches!(event, Event::Requeue));
         let state = next(&when.state(), event)?;
-        Ok(Self { job, when, state, attempt, body: None, at_ms })
+        Ok(Self { job, when, state, attempt, body: None, lane: None, at_ms })
     }
 
     /// The same, remembering where the body is from now on.
@@ -58,12 +61,22 @@ impl Transition {
         self
     }
 
+    /// The same, taking the job to another lane.
+    #[must_use]
+    pub fn with_lane(mut self, lane: Option<Lane>) -> Self {
+        self.lane = lane;
+        self
+    }
+
     /// Writes it into a row: the one place where a transition's fields meet a job's.
     pub fn apply(&self, job: &mut Job) {
         job.state.clone_from(&self.state);
         job.attempt = self.attempt;
         if let Some(body) = &self.body {
             job.body = Some(body.clone());
+        }
+        if let Some(lane) = &self.lane {
+            job.lane.clone_from(lane);
         }
         if self.state.is_final() {
             job.finished_ms = self.at_ms;

@@ -92,9 +92,19 @@ pub struct Sealed {
     pub size: Size,
     /// The latest deadline of its jobs, Unix milliseconds.
     pub deadline_ms: u64,
+    /// When the first of its jobs is to be taken to a later target, Unix milliseconds; none, never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_ms: Option<u64>,
 }
 
 impl Submission {
+    /// Whether lines of it are to be taken to a later target now, and one is there that can still be in time.
+    pub fn turns(&self, now_ms: u64) -> bool {
+        let Some(sealed) = &self.sealed else { return false };
+        let due = sealed.turn_ms.is_some_and(|turn_ms| now_ms >= turn_ms);
+        due && now_ms < sealed.deadline_ms && self.lane.has_later_within(sealed.deadline_ms - now_ms)
+    }
+
     /// The row after an event, and nobody busy with it; its version unchanged: the store raises it.
     ///
     /// # Errors

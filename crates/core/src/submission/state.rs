@@ -94,6 +94,8 @@ pub enum CancelReason {
     Deadline,
     /// It was asked to end.
     Withdrawn,
+    /// Lines of it would be late: what has not run is taken to a later target.
+    Grace,
 }
 
 /// How a submission's stay at the backend ended.
@@ -127,6 +129,13 @@ pub enum Ending {
     Withdrawn {
         /// The input file, if it was uploaded.
         input: Option<FileId>,
+    },
+    /// It was not placed in time, and later targets take its lines; nothing ran.
+    TakenBack {
+        /// The input file, if it was uploaded.
+        input: Option<FileId>,
+        /// Also those lines that have time: the target let it wait for too long.
+        all: bool,
     },
 }
 

@@ -36,6 +36,13 @@ pub enum Step {
     GiveUp(Option<FileId>),
     /// End it without having run: it was asked to end.
     Withdraw(Option<FileId>),
+    /// End it without having run, for later targets to take its lines.
+    TakeBack {
+        /// The input file, if it was uploaded.
+        input: Option<FileId>,
+        /// Also those lines that have time.
+        all: bool,
+    },
     /// End it with what there is: the provider no longer ends it.
     Forsake(Placed),
     /// Bring its lines home.
@@ -60,6 +67,11 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Waiting { file, .. } if submission.origin.is_withdrawn() => Step::Withdraw(file.clone()),
         State::Sealed | State::Uploading if now_ms >= deadline_ms => Step::GiveUp(None),
         State::Waiting { file, .. } if now_ms >= deadline_ms => Step::GiveUp(file.clone()),
+        State::Sealed | State::Uploading if submission.turns(now_ms) => Step::TakeBack { input: None, all: false },
+        State::Waiting { file, .. } if is_impatient(submission, now_ms, timing) => {
+            Step::TakeBack { input: file.clone(), all: true }
+        }
+        State::Waiting { file, .. } if submission.turns(now_ms) => Step::TakeBack { input: file.clone(), all: false },
         State::Waiting { until_ms, .. } if now_ms < *until_ms => Step::Rest { until_ms: Some(*until_ms) },
         State::Waiting { file: Some(file), .. } => Step::BeginCreate(file.clone()),
         State::Sealed | State::Waiting { file: None, .. } | State::Uploading => Step::Upload,
@@ -84,6 +96,12 @@ fn is_busy(submission: &Submission, now_ms: u64) -> bool {
     kept && now_ms < submission.busy_until_ms
 }
 
+/// Whether a submission that was never placed has waited longer than its target may let it wait, and there is another.
+fn is_impatient(submission: &Submission, now_ms: u64, timing: &Timing) -> bool {
+    let waited = now_ms >= submission.created_ms.saturating_add(timing.patience_ms);
+    waited && !submission.lane.terms.then.is_empty() && !planted(Fault::PatienceEndless)
+}
+
 /// Ask where the batch stands, unless it is to end, or it is not its turn.
 fn submitted(submission: &Submission, placed: &Placed, now_ms: u64, timing: &Timing) -> Step {
     let overdue = submission.sealed.as_ref().is_some_and(|sealed| now_ms >= sealed.deadline_ms);
@@ -91,6 +109,8 @@ fn submitted(submission: &Submission, placed: &Placed, now_ms: u64, timing: &Tim
         Step::Cancel(placed.clone(), CancelReason::Overdue)
     } else if submission.origin.is_withdrawn() {
         Step::Cancel(placed.clone(), CancelReason::Withdrawn)
+    } else if submission.turns(now_ms) {
+        Step::Cancel(placed.clone(), CancelReason::Grace)
     } else if overdue && (submission.origin.batch().is_some() || fleet::runs_chunks(&submission.lane.provider)) {
         // A provider ends what it has begun within its window; own engines may have no worker at all, and live calls
         // wait for their rates.
@@ -132,7 +152,7 @@ mod tests {
     use super::*;
     use crate::endpoint::Endpoint;
     use crate::ids::{BatchId, CredentialId};
-    use crate::lane::Lane;
+    use crate::lane::{Lane, Terms};
     use crate::submission::Origin;
 
     const TICK_MS: u64 = 60_000;
@@ -149,6 +169,7 @@ mod tests {
                 endpoint: Endpoint::Embeddings,
                 model: "m".to_owned(),
                 class: "soon".to_owned(),
+                terms: Terms::default(),
             },
             state: State::Submitted(placed),
             created_ms: 0,

@@ -6,7 +6,7 @@ use offpeak_core::batch::{
 };
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{CredentialId, NativeBatchId, NativeFileId, ObjectName, SubmissionId, TenantId};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::submission::{LineCounts, Sealed, Size};
 
 use crate::state_machine::{Cell, Machine, first_word, spelling};
@@ -64,6 +64,7 @@ fn part(n: u8) -> Part {
             endpoint: Endpoint::ChatCompletions,
             model: "m".to_owned(),
             class: "soon".to_owned(),
+            terms: Terms::default(),
         },
         model: "m".to_owned(),
         sealed: Sealed {
@@ -72,6 +73,7 @@ fn part(n: u8) -> Part {
             manifest_sha256: "0".repeat(64),
             size: Size::default(),
             deadline_ms: 1,
+            turn_ms: None,
         },
         attempt: 0,
         picked: 0,
@@ -94,7 +96,7 @@ fn collected() -> Collected {
 }
 
 fn collect(n: u8, again: Option<Part>) -> Event {
-    Event::Collect { submission: id(n), collected: Box::new(collected()), again: again.map(Box::new) }
+    Event::Collect { submission: id(n), collected: Box::new(collected()), again: again.into_iter().collect() }
 }
 
 fn batch(state: State, parts: Vec<Part>) -> Batch {
@@ -112,6 +114,7 @@ fn batch(state: State, parts: Vec<Part>) -> Batch {
             output_expires_after_ms: None,
             credential: None,
             rule: InputRule::Split,
+            private: false,
             webhook: None,
             outbox: None,
         },

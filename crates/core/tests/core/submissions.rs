@@ -78,6 +78,7 @@ fn sealed() -> Sealed {
         manifest_sha256: "0".repeat(64),
         size: Size::default(),
         deadline_ms: 1,
+        turn_ms: None,
     }
 }
 

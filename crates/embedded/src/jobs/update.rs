@@ -81,8 +81,10 @@ const END: &str = "open = ?7, finished_ms = ?8, answer_status = ?9, answer_objec
      answer_length = ?12, input_tokens = ?13, output_tokens = ?14, failure_code = ?15, failure_message = ?16";
 const MOVE: &str = "UPDATE jobs SET state = ?4, submission = ?5, attempt = ?6";
 
-static STAY_OPEN: LazyLock<String> = LazyLock::new(|| format!("{MOVE}, spare = zeroblob({SPARE_PACKED}) {WHEN}"));
-static STAY_OPEN_WITH_BODY: LazyLock<String> = LazyLock::new(|| format!("{MOVE}, spare = NULL, {BODY} {WHEN}"));
+static STAY_OPEN: LazyLock<String> =
+    LazyLock::new(|| format!("{MOVE}, spare = zeroblob({SPARE_PACKED}), lane = coalesce(?7, lane) {WHEN}"));
+static STAY_OPEN_WITH_BODY: LazyLock<String> =
+    LazyLock::new(|| format!("{MOVE}, spare = NULL, {BODY}, lane = coalesce(?10, lane) {WHEN}"));
 static FINISH: LazyLock<String> = LazyLock::new(|| format!("{MOVE}, spare = zeroblob({SPARE_FINAL}), {END} {WHEN}"));
 static FINISH_WITH_BODY: LazyLock<String> =
     LazyLock::new(|| format!("{MOVE}, {END}, body_object = ?17, body_offset = ?18, body_length = ?19 {WHEN}"));
@@ -99,19 +101,12 @@ fn stay_open(session: &mut Session, transition: &Transition) -> Result<usize, Fa
     let sql = if transition.body.is_some() { &STAY_OPEN_WITH_BODY } else { &STAY_OPEN };
     let (from, to) = (transition.when.submission.map(|sub| sub.0), submission(&transition.state));
     let name = transition.state.kind().name();
-    let columns: [&dyn ToSql; 9] = [
-        &transition.job.0,
-        &transition.when.attempt,
-        &from,
-        &name,
-        &to,
-        &transition.attempt,
-        &place.object,
-        &place.offset,
-        &place.length,
-    ];
-    let used = if transition.body.is_some() { 9 } else { 6 };
-    Ok(connection.prepare_cached(sql)?.execute(&columns[..used])?)
+    let lane = transition.lane.as_ref().map(|lane| dictionary.lane(connection, lane)).transpose()?;
+    let moved: [&dyn ToSql; 6] = [&transition.job.0, &transition.when.attempt, &from, &name, &to, &transition.attempt];
+    let placed: [&dyn ToSql; 3] = [&place.object, &place.offset, &place.length];
+    let columns: Vec<&dyn ToSql> =
+        moved.into_iter().chain(placed.into_iter().filter(|_| transition.body.is_some())).chain([&lane as _]).collect();
+    Ok(connection.prepare_cached(sql)?.execute(&columns[..])?)
 }
 
 fn finish(session: &mut Session, transition: &Transition) -> Result<usize, Fault> {

@@ -9,7 +9,7 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{CredentialId, JobId, RequestId, SubmissionId, TenantId};
 use offpeak_core::job::identity::unkeyed;
 use offpeak_core::job::{Job, Joins, Request, State};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::ports::{Message, MessageBody, Random};
 use offpeak_core::submission::{self, Size, Submission};
 use offpeak_embedded::{OpenError, Options, Store, SystemRandom};
@@ -70,6 +70,7 @@ pub(crate) fn lane(class: &str) -> Lane {
         endpoint: Endpoint::ChatCompletions,
         model: "gpt-4o-mini".to_owned(),
         class: class.to_owned(),
+        terms: Terms::default(),
     }
 }
 

@@ -94,6 +94,7 @@ impl Caller {
                 output_expires_after_ms: None,
                 credential: None,
                 rule: InputRule::Split,
+                private: self.plan.private,
                 webhook: receivers::webhook(self.plan.tenant),
                 outbox: None,
             },

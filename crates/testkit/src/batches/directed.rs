@@ -56,6 +56,7 @@ impl Scene {
             output_expires_after_ms: None,
             credential: None,
             rule: InputRule::Split,
+            private: false,
             webhook: None,
             outbox: None,
         };

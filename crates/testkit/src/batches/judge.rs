@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use offpeak_core::batch::{Batch, State, StateKind};
 use offpeak_core::file::File;
 use offpeak_core::flows::audit_batches::audit_batches;
-use offpeak_core::ids::{NativeBatchId, NativeFileId};
+use offpeak_core::ids::{NativeBatchId, NativeFileId, SubmissionId};
 use offpeak_core::notice::EventType;
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ use super::{Counts, Outcome, input, judge_money};
 use crate::crash::judge_notices::{Owed, wrongs};
 use crate::crash::plan::SKEW_MS;
 use crate::crash::receivers::{subscribed, webhook};
+use crate::crash::targets::SECOND;
+use crate::fakes::TokioClock;
 
 /// Everything the judge looks at, after a run.
 pub(super) struct Case<'a> {
@@ -54,6 +56,7 @@ pub(super) async fn judge(world: &World, ended: bool) -> Outcome {
         every_state_has_its_reason(&mut case, &plan, &batch);
         every_line_is_spoken_for_once(&mut case, number, &plan, &batch);
     }
+    nobody_is_late_without_need(&mut case);
     judge_money::judge(&mut case);
     every_end_is_told(&mut case);
     the_audit_agrees(&mut case).await;
@@ -98,6 +101,7 @@ fn counts(case: &Case<'_>) -> Counts {
         cancelled: of(StateKind::Cancelled),
         lines: case.batches.values().map(|batch| batch.lines).sum(),
         parts: parts().count() as u64,
+        taken: parts().filter(|part| part.again_of.is_some() && part.lane.provider == SECOND).count() as u64,
         reruns: parts().filter_map(|part| part.collected()).map(|collected| collected.rerun).sum(),
         told: case.world.receivers.told.lock().len() as u64,
         kills: pages.kills,
@@ -122,6 +126,22 @@ fn every_state_has_its_reason(case: &mut Case<'_>, plan: &BatchPlan, batch: &Bat
     let ended_ms = batch.times.ended_ms.unwrap_or(0);
     if kind == StateKind::Expired && ended_ms + 2 * SKEW_MS < batch.deadline_ms && !was_forsaken(case, batch) {
         case.fail(format!("{id} expired before its time"));
+    }
+}
+
+/// Step 6: a batch whose grace begins in clear weather is done in time, since a sound target comes later; unless the
+/// provider cannot be stopped, and may still be running.
+fn nobody_is_late_without_need(case: &mut Case<'_>) {
+    let Some(later) = case.world.plan.later else { return };
+    let calm_ms = TokioClock::EPOCH_MS + case.world.plan.calm_ms + SKEW_MS;
+    let unstoppable: Vec<SubmissionId> =
+        case.world.providers.batches().into_iter().filter(|batch| batch.deaf).map(|batch| batch.submission).collect();
+    for batch in case.batches.values().cloned().collect::<Vec<_>>() {
+        let clear = batch.deadline_ms.saturating_sub(later.grace_ms) >= calm_ms;
+        let stopped = !batch.parts.iter().any(|part| unstoppable.contains(&part.submission));
+        if clear && stopped && batch.state.kind() == StateKind::Expired {
+            case.fail(format!("{} is late, and a later target was sound", batch.id));
+        }
     }
 }
 

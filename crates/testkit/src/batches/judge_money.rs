@@ -13,7 +13,35 @@ pub(super) fn judge(case: &mut Case<'_>) {
     let runs = runs(case);
     no_line_is_paid_twice(case, &runs);
     every_submission_is_one_batch_that_fits(case);
+    every_line_names_its_targets_model(case);
+    nothing_private_leaves(case);
     usage_is_what_was_answered(case);
+}
+
+/// A line that was taken to another target was written anew for it.
+fn every_line_names_its_targets_model(case: &mut Case<'_>) {
+    for row in case.world.watch.fakes.submissions.snapshot() {
+        let object = row.sealed.as_ref().and_then(|sealed| case.world.watch.fakes.objects.bytes(&sealed.object));
+        for line in object.unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: Value = serde_json::from_slice(line).unwrap_or_default();
+            if line["body"]["model"] != row.lane.model {
+                case.fail(format!("{} is for {}, and has {line}", row.id, row.lane.model));
+            }
+        }
+    }
+}
+
+/// Step 6: the lines of what is private run on own model servers only.
+fn nothing_private_leaves(case: &mut Case<'_>) {
+    let providers = &case.world.providers;
+    let outside: Vec<Execution> =
+        [&providers.first, &providers.second].iter().flat_map(|one| one.executions()).collect();
+    for (_, plan, batch) in case.callers() {
+        let ours = |run: &&Execution| batch.part(run.submission).is_some();
+        if let Some(run) = outside.iter().find(ours).filter(|_| plan.private) {
+            case.fail(format!("{} is private, and '{}' ran in {}", batch.id, run.custom_id, run.batch));
+        }
+    }
 }
 
 /// Executions by batch and line, each of a submission that its batch's row names.
@@ -23,7 +51,7 @@ fn runs(case: &mut Case<'_>) -> BTreeMap<(NativeBatchId, String), Vec<Execution>
         owners.extend(batch.parts.iter().map(|part| (part.submission, batch.id)));
     }
     let mut runs: BTreeMap<(NativeBatchId, String), Vec<Execution>> = BTreeMap::new();
-    for run in case.world.provider.executions() {
+    for run in case.world.providers.executions() {
         match owners.get(&run.submission) {
             Some(batch) => runs.entry((*batch, run.custom_id.clone())).or_default().push(run),
             None => case.fail(format!("'{}' ran in {}, which no batch names", run.custom_id, run.submission)),
@@ -33,7 +61,9 @@ fn runs(case: &mut Case<'_>) -> BTreeMap<(NativeBatchId, String), Vec<Execution>
 }
 
 fn no_line_is_paid_twice(case: &mut Case<'_>, runs: &BTreeMap<(NativeBatchId, String), Vec<Execution>>) {
-    let most = case.world.plan.timing.max_attempts as usize;
+    // At each later target a line may run once more, also where its attempts are spent.
+    let later = if case.world.plan.later.is_some() { 2 } else { 0 };
+    let most = case.world.plan.timing.max_attempts as usize + later;
     for ((id, custom_id), runs) in runs {
         let billed = runs.iter().filter(|run| run.billed).count();
         if billed > 1 {
@@ -67,7 +97,7 @@ fn is_answered(case: &Case<'_>, batch: &Batch, custom_id: &str) -> bool {
 
 fn every_submission_is_one_batch_that_fits(case: &mut Case<'_>) {
     let mut batches: BTreeMap<SubmissionId, u32> = BTreeMap::new();
-    for batch in case.world.provider.batches() {
+    for batch in case.world.providers.batches() {
         *batches.entry(batch.submission).or_default() += 1;
     }
     for (submission, count) in batches.into_iter().filter(|(_, count)| *count > 1) {

@@ -29,7 +29,7 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 7] = [
+pub const FAULTS: [Fault; 11] = [
     Fault::PlacedBeforeSplit,
     Fault::UnchosenPlaced,
     Fault::RerunUnchosen,
@@ -37,6 +37,10 @@ pub const FAULTS: [Fault; 7] = [
     Fault::RerunsMergedTwice,
     Fault::EndUntold,
     Fault::ToldBeforeItHolds,
+    Fault::GraceIgnored,
+    Fault::LaneKept,
+    Fault::FinishedTakenToo,
+    Fault::PrivateLeaves,
 ];
 
 /// What happened how often.
@@ -60,6 +64,8 @@ pub struct Counts {
     pub parts: u64,
     /// Lines that ran again.
     pub reruns: u64,
+    /// Parts that were taken to a later target.
+    pub taken: u64,
     /// Actors that died.
     pub kills: u64,
     /// Messages to receivers.
@@ -79,6 +85,7 @@ impl AddAssign for Counts {
         self.lines += other.lines;
         self.parts += other.parts;
         self.reruns += other.reruns;
+        self.taken += other.taken;
         self.told += other.told;
         self.kills += other.kills;
         self.lost_replies += other.lost_replies;
@@ -89,7 +96,7 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} seeds, {} batches ({} completed, ", self.seeds, self.batches, self.completed)?;
         write!(f, "{} failed, {} expired, {} cancelled), ", self.failed, self.expired, self.cancelled)?;
-        write!(f, "{} lines, {} parts, {} reruns, ", self.lines, self.parts, self.reruns)?;
+        write!(f, "{} lines, {} parts ({} elsewhere), {} reruns, ", self.lines, self.parts, self.taken, self.reruns)?;
         write!(f, "{} told, {} kills, {} lost replies", self.told, self.kills, self.lost_replies)
     }
 }

@@ -4,6 +4,7 @@ use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
 
 use crate::crash::plan::{Hazards, Temper, hazards, index, temper, timing, transfer_ms};
+use crate::crash::targets::Later;
 use crate::fakes::Random;
 
 /// A run, decided.
@@ -19,6 +20,8 @@ pub(super) struct Plan {
     pub(super) notifiers: usize,
     pub(super) hazards: Hazards,
     pub(super) provider: Temper,
+    /// What comes after the provider, if anything does.
+    pub(super) later: Option<Later>,
     pub(super) batches: Vec<BatchPlan>,
 }
 
@@ -34,6 +37,8 @@ pub(super) struct BatchPlan {
     /// When it comes, milliseconds after the start.
     pub(super) start_ms: u64,
     pub(super) window_ms: u64,
+    /// Whether its lines may go to own model servers only.
+    pub(super) private: bool,
     /// When it is cancelled, milliseconds after it was created.
     pub(super) cancel_after_ms: Option<u64>,
 }
@@ -58,9 +63,19 @@ impl Plan {
             notifiers: index(&random, 2) + 1,
             hazards: Hazards { repeated: 0, reply: 0, ..hazards(&random) },
             provider,
+            later: Later::of(seed),
             batches: (0..random.between(1, 4)).map(|_| batch(&random, calm_ms)).collect(),
         };
         plan.timing.transfer_ms = transfer_ms(&random);
+        if plan.later.is_some() {
+            let random = Random::seeded(seed.wrapping_add(0x0068_7572_7279));
+            for batch in &mut plan.batches {
+                batch.private = random.chance(250);
+                if random.chance(500) {
+                    batch.window_ms = random.between(300_000, 900_000);
+                }
+            }
+        }
         plan
     }
 }
@@ -77,6 +92,7 @@ impl Plan {
             broken: None,
             start_ms: 0,
             window_ms,
+            private: false,
             cancel_after_ms,
         };
         Self {
@@ -88,6 +104,7 @@ impl Plan {
             notifiers: 1,
             hazards: Hazards::default(),
             provider: passing,
+            later: None,
             batches: vec![
                 batch(&["plain", "old", "a", "b", "c"], 7, 3_600_000, None),
                 batch(&["plain"], 5, 3_600_000, Some(9_000)),
@@ -107,6 +124,7 @@ fn batch(random: &Random, calm_ms: u64) -> BatchPlan {
         broken: random.chance(80).then(|| index(random, lines as u64)),
         start_ms: random.between(0, calm_ms / 2),
         window_ms: if random.chance(400) { random.between(5_000, 400_000) } else { 3_600_000 },
+        private: false,
         cancel_after_ms: random.chance(300).then(|| random.between(0, 200_000)),
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use offpeak_core::fleet;
 use offpeak_core::flows::notices::Delivering;
 use offpeak_core::ids::CredentialId;
 use offpeak_core::notice::State;
 use offpeak_core::ports::{self, Backend, Ports, Settings, Telling};
-use offpeak_core::route::{Pattern, Route, Routes};
+use offpeak_core::route::Routes;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -23,9 +24,10 @@ use crate::crash::observe::{Batches, Submissions, Watch};
 use crate::crash::plan::SKEW_MS;
 use crate::crash::receivers::{self, Receivers};
 use crate::crash::switch::Switch;
+use crate::crash::targets::{FIRST, Later, SECOND, Targets, route};
 use crate::crash::trace::Trace;
 use crate::crash::weather::{Way, Weather};
-use crate::fakes::{Fakes, Random, TokioClock};
+use crate::fakes::{Credentials, Fakes, Random, TokioClock};
 use crate::provider::{Script, ScriptedProvider};
 
 /// Between two looks at whether all is done, milliseconds.
@@ -38,7 +40,7 @@ const LONGEST_MS: u64 = 9_000_000;
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) watch: Watch,
-    pub(super) provider: ScriptedProvider,
+    pub(super) providers: Targets,
     pub(super) heard: Heard,
     pub(super) receivers: Receivers,
     weather: Weather,
@@ -56,8 +58,7 @@ impl World {
         sleep(Duration::from_millis(world.plan.calm_ms)).await;
         world.watch.trace.say("world", || "the weather clears".to_owned());
         world.weather.calm();
-        let calmed = world.plan.provider.calmed();
-        world.provider.follow(calmed.script(world.plan.limits, world.plan.timing.window_ms));
+        world.providers.calm(&world.plan.provider, world.plan.limits, world.plan.timing.window_ms);
         let ended = world.wait(&callers).await;
         judge::judge(&world, ended).await
     }
@@ -65,26 +66,26 @@ impl World {
     async fn new(plan: Plan, seed: u64, traced: bool, cut: Option<Cut>) -> Self {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, seed);
-        let own = CredentialId::own("provider");
-        let credentials = fakes.credentials.with(&own, "secret");
+        let own = |credentials: Credentials, name: &str| credentials.with(&CredentialId::own(name), "secret");
+        let credentials = [FIRST, SECOND, fleet::NAME].into_iter().fold(fakes.credentials, own);
         let fakes = receivers::signing(Fakes { credentials, ..fakes });
         let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
         let weather = Weather::new(plan.hazards, random.fork());
         let trace = Trace::new(&clock, traced);
         let receivers = Receivers::register(&fakes, &weather, &trace).await;
         let script = plan.provider.script(plan.limits, plan.timing.window_ms);
-        let provider = ScriptedProvider::new(&clock, seed.wrapping_add(7), script);
+        let providers = Targets::new(&clock, seed, &script, plan.later);
         let watch = Watch { fakes, book: Book::default(), trace };
         let telling = Telling { webhooks: true, bus: false };
-        let settings = Settings { timing: plan.timing.clone(), routes: routes(), telling, ..Settings::default() };
-        let backend: Arc<dyn Backend> = Arc::new(provider.clone());
-        let ports = watch.fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
+        let routes = routes(plan.later, plan.timing.window_ms);
+        let settings = Settings { timing: plan.timing.clone(), routes, telling, ..Settings::default() };
+        let ports = watch.fakes.ports(providers.backends(), settings);
         let ports = Ports {
             submissions: Arc::new(Submissions(watch.clone())),
             batches: Arc::new(Batches(watch.clone())),
             ..ports
         };
-        Self { plan, watch, provider, heard: Heard::default(), receivers, weather, cut, ports }
+        Self { plan, watch, providers, heard: Heard::default(), receivers, weather, cut, ports }
     }
 
     /// An actor's own way to the ports, with its own clock and its own life.
@@ -148,19 +149,12 @@ pub(super) fn fair_ports() -> (Fakes, Ports) {
     let fakes = Fakes::new(&clock, 1);
     let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::own("provider"), "secret"), ..fakes };
     let backend: Arc<dyn Backend> = Arc::new(ScriptedProvider::new(&clock, 1, Script::calm()));
-    let settings = Settings { routes: routes(), ..Settings::default() };
+    let settings = Settings { routes: routes(None, 0), ..Settings::default() };
     let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
     (fakes, ports)
 }
 
 /// Every model goes to the provider; one has another name there.
-fn routes() -> Routes {
-    let route = |model: &str, upstream_model: Option<&str>| Route {
-        model: Pattern::new(model),
-        provider: "provider".to_owned(),
-        upstream_model: upstream_model.map(str::to_owned),
-        class: "soon".to_owned(),
-        deadline_ms: None,
-    };
-    Routes(vec![route("old", Some("new")), route("*", None)])
+fn routes(later: Option<Later>, window_ms: u64) -> Routes {
+    Routes(vec![route("old", Some("new"), later, window_ms), route("*", None, later, window_ms)])
 }

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use offpeak_core::ids::SubmissionId;
 use offpeak_core::job::{Event, Job, State, When};
+use offpeak_core::lane::Lane;
 use offpeak_core::ports::{Jobs, Written};
 
 use super::jobs::{advance, apply, put, row};
@@ -72,6 +73,27 @@ pub async fn a_conflict_returns_the_row_as_it_stands(jobs: &dyn Jobs) {
     let packed = advance(jobs, &queued, Event::Claim(names.submission_id())).await;
     let late = apply(jobs, to(&queued, Event::Claim(names.submission_id()))).await;
     assert_eq!(late, conflict(&packed));
+}
+
+/// A job that runs again may do so in another lane, which its row has from then on; otherwise it keeps its own.
+pub async fn a_job_is_taken_to_another_lane_and_stays_there(jobs: &dyn Jobs) {
+    let names = Namespace::fresh();
+    let rich =
+        Lane { provider: names.name("second"), model: "another".to_owned(), terms: names.terms(), ..names.lane() };
+    let plain = Lane { provider: names.name("third"), ..names.lane() };
+    let mut job = names.job();
+    put(jobs, &job).await;
+    for (lane, body) in [(Some(rich), Some(names.body_at("sealed"))), (None, None), (Some(plain), None)] {
+        let packed = advance(jobs, &job, Event::Claim(names.submission_id())).await;
+        assert_eq!(packed.lane, job.lane, "a claim keeps it");
+        let again = to(&packed, Event::Requeue).with_body(body).with_lane(lane.clone());
+        let mut want = packed.clone();
+        again.apply(&mut want);
+        assert_eq!(want.lane, lane.unwrap_or(packed.lane));
+        assert_eq!(apply(jobs, again).await, Written::Yes);
+        job = row(jobs, job.id).await;
+        assert_eq!(job, want);
+    }
 }
 
 /// A write never makes a row.

@@ -36,6 +36,7 @@ macro_rules! jobs_conformance {
                 final_rows_refuse_every_write,
                 a_conflict_returns_the_row_as_it_stands,
                 a_missing_row_is_a_conflict_without_a_row,
+                a_job_is_taken_to_another_lane_and_stays_there,
                 a_repeated_claim_conflicts_with_itself,
                 two_writes_of_one_job_apply_in_their_order,
                 each_write_of_a_call_stands_for_itself,

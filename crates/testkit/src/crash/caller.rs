@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use offpeak_core::body::with_model;
 use offpeak_core::flows::accept::{Asked, Call};
 use offpeak_core::ids::{CredentialId, JobId, RequestId, TenantId};
 use offpeak_core::job::identity::body_sha256;
 use offpeak_core::lane::Lane;
 use offpeak_core::ports::{Clock, Random as _};
+use offpeak_core::route::Wanted;
 use offpeak_core::submission::{Size, line};
 use tokio::time::{sleep, timeout};
 
 use super::book::Answered;
 use super::door::{Door, Line, Reply};
 use super::plan::{CallerPlan, Manner, PAUSE_MS};
+use super::targets::route;
 use super::world::World;
 
 /// A caller of this world.
@@ -55,20 +58,15 @@ impl Caller {
 
     /// The request as its body says it.
     fn asked(&self, door: &Door) -> Asked {
-        let body = Bytes::from(self.plan.body());
+        let (sent, lane) = (Bytes::from(self.plan.body()), self.lane());
+        let body = with_model(&sent, &lane.model);
         let endpoint = self.plan.endpoint;
         let bytes = (line::FRAME + endpoint.path().len() + body.len()) as u64;
         Asked {
             tenant: TenantId::from(self.plan.tenant),
-            lane: Lane {
-                credential: CredentialId::from("gateway"),
-                provider: "provider".to_owned(),
-                endpoint,
-                model: "m".to_owned(),
-                class: self.plan.class.to_owned(),
-            },
+            lane,
             model: "m".to_owned(),
-            body_sha256: body_sha256(&body),
+            body_sha256: body_sha256(&sent),
             size: Size { requests: 1, bytes, tokens: bytes / 4, inputs: 0 },
             body,
             deadline_ms: door.ports.clock.now_ms() + self.plan.deadline_ms,
@@ -77,6 +75,21 @@ impl Caller {
             webhook: None,
             handed: None,
         }
+    }
+
+    /// Where its request is routed to.
+    #[expect(clippy::expect_used, reason = "a world without a target is no world")]
+    fn lane(&self) -> Lane {
+        let plan = &self.world.plan;
+        let wanted = Wanted {
+            endpoint: self.plan.endpoint,
+            model: "m",
+            class: self.plan.class.to_owned(),
+            left_ms: self.plan.deadline_ms,
+            private: self.plan.private,
+            credential: Some(CredentialId::from("gateway")),
+        };
+        route("m", None, plan.later, plan.timing.window_ms).lane(wanted).expect("a target")
     }
 
     /// Whom its request names to be told.

@@ -15,8 +15,9 @@ use offpeak_core::flows::accept::{Asked, Call, accept};
 use offpeak_core::flows::advance::advance;
 use offpeak_core::flows::pack;
 use offpeak_core::ids::{CredentialId, RequestId, SubmissionId, TenantId};
+use offpeak_core::job;
 use offpeak_core::job::identity::body_sha256;
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Next, Terms};
 use offpeak_core::ports::{Backend, Clock, NewBatch, Ports, Settings, Upload};
 use offpeak_core::submission::{Size, State};
 use offpeak_core::timing::Timing;
@@ -27,7 +28,7 @@ use tokio::time::sleep;
 use super::in_paused_time;
 use crate::chaos::{Gate, Lost, behind};
 use crate::fakes::{Fakes, TokioClock};
-use crate::provider::{Script, ScriptedProvider, Span};
+use crate::provider::{BatchOdds, Script, ScriptedProvider, Span};
 
 /// Runs the scenario of a fault, if it has one: with the safeguard switched off, or as it is.
 pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
@@ -38,6 +39,8 @@ pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
         Some(in_paused_time(planted, two_adopt_at_once()))
     } else if fault == Fault::TransferRepeated {
         Some(in_paused_time(planted, two_transfer_at_once()))
+    } else if fault == Fault::PatienceEndless {
+        Some(in_paused_time(planted, a_provider_keeps_everybody_waiting()))
     } else {
         None
     }
@@ -101,20 +104,26 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Result<Self, String> {
+        let slow = Script { run: Span::new(500_000, 500_000), ..Script::calm() };
+        Self::of(slow, Terms::default()).await
+    }
+
+    async fn of(script: Script, terms: Terms) -> Result<Self, String> {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
         let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::from("gateway"), "secret"), ..fakes };
-        let slow = Script { run: Span::new(500_000, 500_000), ..Script::calm() };
-        let provider = ScriptedProvider::new(&clock, 1, slow);
+        let provider = ScriptedProvider::new(&clock, 1, script);
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
+        let second: Arc<dyn Backend> = Arc::new(ScriptedProvider::new(&clock, 2, Script::calm()));
+        let backends = BTreeMap::from([("provider".to_owned(), backend), ("second".to_owned(), second)]);
         let settings = Settings {
             timing: Timing { create_timeout_ms: 5_000, create_grace_ms: 10_000, ..Timing::default() },
             classes: BTreeMap::from([("soon".to_owned(), Rule::Window { window_ms: 0, max_jobs: None })]),
             ..Settings::default()
         };
-        let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
+        let ports = fakes.ports(backends, settings);
         let call = Call { request: RequestId([1; 16]), retry_count: 0, polls: false };
-        accept(&ports, &asked(), &call, &|| false).await.map_err(|error| error.to_string())?;
+        accept(&ports, &asked(terms), &call, &|| false).await.map_err(|error| error.to_string())?;
         let stop_ms = clock.now_ms() + 60_000;
         let sealed = pack::tick(&ports, "soon", stop_ms).await.map_err(|error| error.to_string())?;
         let submission = sealed.first().copied().ok_or("nothing was sealed")?;
@@ -150,7 +159,7 @@ impl Scene {
     }
 }
 
-fn asked() -> Asked {
+fn asked(terms: Terms) -> Asked {
     let body = Bytes::from_static(br#"{"model":"m","q":"q1"}"#);
     let lane = Lane {
         credential: CredentialId::from("gateway"),
@@ -158,6 +167,7 @@ fn asked() -> Asked {
         endpoint: Endpoint::ChatCompletions,
         model: "m".to_owned(),
         class: "soon".to_owned(),
+        terms,
     };
     Asked {
         tenant: TenantId::from("tenant"),
@@ -224,6 +234,25 @@ async fn two_adopt_at_once() -> Result<(), String> {
     match adopted {
         Some(batch) if !batch.cancelled => Ok(()),
         Some(_) | None => Err("the adopted batch was cancelled".to_owned()),
+    }
+}
+
+/// Step 6: a provider that never takes a submission loses its jobs to the next, long before their deadline.
+async fn a_provider_keeps_everybody_waiting() -> Result<(), String> {
+    let throttled = Script { batches: BatchOdds { throttled: 1_000, ..BatchOdds::default() }, ..Script::calm() };
+    let next = Next { provider: "second".to_owned(), model: "m2".to_owned(), within_ms: 60_000, grace_ms: None };
+    let scene = Scene::of(throttled, Terms { within_ms: 86_400_000, then: vec![next], ..Terms::default() }).await?;
+    let ports = &scene.ports;
+    for _ in 0..40 {
+        sleep(Duration::from_mins(1)).await;
+        let sealed = pack::tick(ports, "soon", u64::MAX).await.map_err(|error| error.to_string())?;
+        for id in sealed.into_iter().chain(ports.submissions.open().await.unwrap_or_default()) {
+            drop(Box::pin(advance(ports, id)).await);
+        }
+    }
+    match scene.fakes.jobs.snapshot().first().map(|job| (&job.state, &job.lane.provider)) {
+        Some((job::State::Done(_), provider)) if provider == "second" => Ok(()),
+        job => Err(format!("after 40 minutes it is {job:?}")),
     }
 }
 

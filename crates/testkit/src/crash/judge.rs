@@ -88,6 +88,7 @@ pub(super) async fn judge(world: &World, ended: bool) -> Outcome {
     nothing_is_left_over(&mut case);
     every_end_has_its_reason(&mut case);
     no_night_begins_early(&mut case);
+    nobody_is_late_without_need(&mut case);
     judge_answers::judge(&mut case);
     judge_money::judge(&mut case);
     judge_notices::judge(&mut case);
@@ -175,6 +176,23 @@ fn no_night_begins_early(case: &mut Case<'_>) {
         let nightly = case.jobs.get(&job).is_some_and(|job| job.lane.class == "nightly");
         if nightly && at_ms < hour_ms && at_ms < recalled_ms {
             case.fail(format!("{job} departed before its hour"));
+        }
+    }
+}
+
+/// Step 6: a job whose grace begins in clear weather is done in time, since a sound target comes later. One whose batch
+/// cannot be stopped may still be running there, and nothing helps.
+fn nobody_is_late_without_need(case: &mut Case<'_>) {
+    let Some(later) = case.world.plan.later else { return };
+    let deaf: BTreeSet<SubmissionId> =
+        case.world.providers.batches().into_iter().filter(|batch| batch.deaf).map(|batch| batch.submission).collect();
+    for job in case.jobs.values().cloned().collect::<Vec<_>>() {
+        let clear = job.deadline_ms.saturating_sub(later.grace_ms) >= case.world.calm_at_ms() + SKEW_MS;
+        let stopped = !case.listings(job.id).any(|(submission, _)| deaf.contains(&submission));
+        let late = job.finished_ms > job.deadline_ms + SKEW_MS || job.state == State::Expired;
+        if clear && stopped && late && job.lane.class == "soon" && case.world.is_promised(job.id) {
+            let seconds = job.finished_ms.cast_signed() - job.deadline_ms.cast_signed();
+            case.fail(format!("{} is {}, {} ms after its deadline", job.id, job.state.kind(), seconds));
         }
     }
 }

@@ -6,6 +6,7 @@ use offpeak_core::ids::{JobId, SubmissionId};
 use offpeak_core::job::State;
 use offpeak_core::submission::line::{self, LineOutcome};
 use offpeak_core::submission::manifest::Manifest;
+use serde_json::Value;
 
 use super::judge::Case;
 use super::plan::SKEW_MS;
@@ -16,13 +17,15 @@ pub(super) fn judge(case: &mut Case<'_>) {
     no_paid_answer_is_thrown_away(case);
     every_submission_is_one_batch(case);
     every_submission_fits(case);
+    every_line_names_its_targets_model(case);
+    nothing_private_leaves(case);
     usage_is_what_was_answered(case);
 }
 
 /// Promise 3.
 fn no_line_runs_twice(case: &mut Case<'_>) {
     let mut runs: BTreeMap<JobId, Vec<(u32, Execution)>> = BTreeMap::new();
-    for run in case.world.provider.executions() {
+    for run in case.world.providers.executions() {
         let Ok(job) = run.custom_id.parse::<JobId>() else { continue };
         let attempt = case.listings(job).find(|(submission, _)| *submission == run.submission);
         match attempt {
@@ -48,7 +51,7 @@ fn no_line_runs_twice(case: &mut Case<'_>) {
 
 /// Rules 4, 6 and 10: who is paid for is done, unless its batch was given up while it still ran.
 fn no_paid_answer_is_thrown_away(case: &mut Case<'_>) {
-    let executions = case.world.provider.executions();
+    let executions = case.world.providers.executions();
     for job in case.jobs.values().cloned().collect::<Vec<_>>() {
         if matches!(job.state, State::Done(_)) || case.was_forsaken(job.id) {
             continue;
@@ -67,7 +70,7 @@ fn no_paid_answer_is_thrown_away(case: &mut Case<'_>) {
 fn every_submission_is_one_batch(case: &mut Case<'_>) {
     let mut batches: BTreeMap<SubmissionId, u32> = BTreeMap::new();
     let mut running: BTreeMap<SubmissionId, u32> = BTreeMap::new();
-    for batch in case.world.provider.batches() {
+    for batch in case.world.providers.batches() {
         *batches.entry(batch.submission).or_default() += 1;
         *running.entry(batch.submission).or_default() += u32::from(!batch.ended);
     }
@@ -79,7 +82,7 @@ fn every_submission_is_one_batch(case: &mut Case<'_>) {
             case.fail(format!("{submission} was given up although its batch had ended"));
         }
         if case.pages.unrun.contains(&submission)
-            && case.world.provider.executions().iter().any(|run| run.submission == submission)
+            && case.world.providers.executions().iter().any(|run| run.submission == submission)
         {
             case.fail(format!("{submission} ended as if it had not run"));
         }
@@ -94,6 +97,32 @@ fn every_submission_fits(case: &mut Case<'_>) {
         let bytes = case.world.watch.fakes.objects.bytes(&sealed.object).map_or(0, |object| object.len() as u64);
         if manifest.len() as u64 > limits.requests || bytes > limits.bytes || sealed.size.bytes > limits.bytes {
             case.fail(format!("{id} holds {} lines and {bytes} bytes", manifest.len()));
+        }
+    }
+}
+
+/// A line that was taken to another target was written anew for it.
+fn every_line_names_its_targets_model(case: &mut Case<'_>) {
+    for row in case.submissions.values().cloned().collect::<Vec<_>>() {
+        let object = row.sealed.as_ref().and_then(|sealed| case.world.watch.fakes.objects.bytes(&sealed.object));
+        for line in object.unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: Value = serde_json::from_slice(line).unwrap_or_default();
+            if line["body"]["model"] != row.lane.model {
+                case.fail(format!("{} is for {}, and has {line}", row.id, row.lane.model));
+            }
+        }
+    }
+}
+
+/// Step 6: what is private runs on own model servers, whatever became of it on the way.
+fn nothing_private_leaves(case: &mut Case<'_>) {
+    let providers = &case.world.providers;
+    let outside: Vec<Execution> =
+        [&providers.first, &providers.second].iter().flat_map(|one| one.executions()).collect();
+    for run in outside {
+        let Some(job) = run.custom_id.parse::<JobId>().ok().and_then(|id| case.jobs.get(&id)) else { continue };
+        if case.caller(job).is_some_and(|caller| caller.private) {
+            case.fail(format!("{} is private, and ran in {}", run.custom_id, run.batch));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! callers ──► front doors ─┐
 //!             packers ─────┼──► chaos ──► judge's record ──► fakes
-//!             pollers ─────┤       └────► scripted provider (its ledger: what was paid)
+//!             pollers ─────┤       └────► scripted providers (their ledgers: what was paid)
 //!             sweeper ─────┤
 //!             notifiers ───┘──► receivers (what they were told)
 //! ```
@@ -26,6 +26,7 @@ pub mod observe_notices;
 pub mod plan;
 pub(crate) mod receivers;
 pub mod switch;
+pub mod targets;
 mod temper;
 pub mod trace;
 pub mod weather;
@@ -37,7 +38,14 @@ use std::ops::AddAssign;
 use offpeak_core::faults::{Fault, plant};
 
 /// The safeguards that the world of batches watches too.
-pub const SHARED: [Fault; 2] = [Fault::EndUntold, Fault::ToldBeforeItHolds];
+pub const SHARED: [Fault; 6] = [
+    Fault::EndUntold,
+    Fault::ToldBeforeItHolds,
+    Fault::GraceIgnored,
+    Fault::LaneKept,
+    Fault::FinishedTakenToo,
+    Fault::PrivateLeaves,
+];
 
 /// What happened how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,6 +68,8 @@ pub struct Counts {
     pub shared_samples: u64,
     /// Lines that were queued again.
     pub reruns: u64,
+    /// Of these, those that were taken to a later target.
+    pub taken: u64,
     /// Samples that were paid for and that no caller took.
     pub orphans: u64,
     /// Notices that were owed.
@@ -79,6 +89,7 @@ impl AddAssign for Counts {
         self.lost_replies += other.lost_replies;
         self.shared_samples += other.shared_samples;
         self.reruns += other.reruns;
+        self.taken += other.taken;
         self.orphans += other.orphans;
         self.notices += other.notices;
         self.told += other.told;
@@ -89,7 +100,7 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} seeds, {} jobs, {} callers, ", self.seeds, self.jobs, self.callers)?;
         write!(f, "{} submissions, {} kills, {} freezes, ", self.submissions, self.kills, self.freezes)?;
-        write!(f, "{} lost replies, {} reruns, ", self.lost_replies, self.reruns)?;
+        write!(f, "{} lost replies, {} reruns ({} elsewhere), ", self.lost_replies, self.reruns, self.taken)?;
         write!(f, "{} shared samples, {} orphaned samples, ", self.shared_samples, self.orphans)?;
         write!(f, "{} notices, {} told", self.notices, self.told)
     }

@@ -67,6 +67,7 @@ impl ports::Jobs for Jobs {
                 job::State::Queued => {
                     pages.requeued.insert(one.job);
                     pages.counts.reruns += 1;
+                    pages.counts.taken += u64::from(one.lane.is_some());
                 }
                 job::State::Done(_) | job::State::Failed(_) | job::State::Cancelled | job::State::Expired => {}
             });
@@ -109,9 +110,10 @@ impl ports::Submissions for Submissions {
                 match ending {
                     Ending::Batch { forsaken: true, .. } => pages.forsaken.insert(submission.id),
                     Ending::Batch { .. } => false,
-                    Ending::Refused { .. } | Ending::TooLate { .. } | Ending::Withdrawn { .. } => {
-                        pages.unrun.insert(submission.id)
-                    }
+                    Ending::Refused { .. }
+                    | Ending::TooLate { .. }
+                    | Ending::Withdrawn { .. }
+                    | Ending::TakenBack { .. } => pages.unrun.insert(submission.id),
                 };
                 if let Some(results) = results {
                     pages.chosen.entry(submission.id).or_default().insert(results.clone());

@@ -5,6 +5,7 @@ use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
 
 use super::receivers::{NAMING, Named, namings};
+use super::targets::Later;
 use crate::fakes::Random;
 
 /// How long a create may be on its way to the provider after its caller has sent it, milliseconds.
@@ -46,6 +47,8 @@ pub struct Plan {
     pub hazards: Hazards,
     /// What the provider does.
     pub provider: Temper,
+    /// What comes after it, if anything does.
+    pub later: Option<Later>,
     /// Who asks for what.
     pub callers: Vec<CallerPlan>,
 }
@@ -132,6 +135,8 @@ pub struct CallerPlan {
     pub start_ms: u64,
     /// How long it accepts to wait for its answer, milliseconds.
     pub deadline_ms: u64,
+    /// Whether its question may go to own model servers only.
+    pub private: bool,
 }
 
 impl Plan {
@@ -163,9 +168,13 @@ impl Plan {
             receive: [1, 2, 5, 10][index(&random, 4)],
             hazards: hazards(&random),
             provider: temper,
+            later: Later::of(seed),
             callers: callers(&random, calm_ms, hour_ms),
         };
         plan.timing.transfer_ms = transfer_ms(&random);
+        if plan.later.is_some() {
+            hurry(&mut plan.callers, &Random::seeded(seed.wrapping_add(0x0068_7572_7279)));
+        }
         plan
     }
 
@@ -251,10 +260,35 @@ fn callers(random: &Random, calm_ms: u64, hour_ms: u64) -> Vec<CallerPlan> {
             let short = random.chance(80);
             let deadline_ms = if short { random.between(30_000, 400_000) } else { 72 * 3_600_000 };
             let named = named.clone();
-            callers.push(CallerPlan { question, tenant, endpoint, named, manner, class, start_ms, deadline_ms });
+            let private = false;
+            callers.push(CallerPlan {
+                question,
+                tenant,
+                endpoint,
+                named,
+                manner,
+                class,
+                start_ms,
+                deadline_ms,
+                private,
+            });
         }
     }
     callers
+}
+
+/// Half of them wait for minutes only, and every fourth question is private.
+fn hurry(callers: &mut [CallerPlan], random: &Random) {
+    let mut private = (0, false);
+    for caller in callers {
+        if caller.question != private.0 {
+            private = (caller.question, random.chance(250));
+        }
+        caller.private = private.1;
+        if random.chance(500) {
+            caller.deadline_ms = random.between(300_000, 900_000);
+        }
+    }
 }
 
 /// Whose a question is, where it goes, and whom it names.

@@ -10,7 +10,7 @@ use offpeak_core::class::{Departures, Rule};
 use offpeak_core::flows::notices::Delivering;
 use offpeak_core::ids::CredentialId;
 use offpeak_core::notice::State;
-use offpeak_core::ports::{self, Backend, Classes as _, Clock, Ports, Settings, Telling};
+use offpeak_core::ports::{self, Classes as _, Clock, Ports, Settings, Telling};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
 
@@ -23,12 +23,12 @@ use super::observe_notices::Notices;
 use super::plan::{Plan, SKEW_MS};
 use super::receivers::{self, Receivers};
 use super::switch::Switch;
+use super::targets::Targets;
 use super::trace::Trace;
 use super::weather::{Way, Weather};
 use super::{Outcome, judge};
 use crate::chaos::{Deliver, Gate, behind};
 use crate::fakes::{Fakes, Random, TokioClock};
-use crate::provider::ScriptedProvider;
 
 /// When every run begins, Unix milliseconds: noon.
 const START_MS: u64 = TokioClock::EPOCH_MS + 12 * 3_600_000;
@@ -54,8 +54,8 @@ pub struct World {
     pub watch: Watch,
     /// The weather.
     pub weather: Weather,
-    /// The provider.
-    pub provider: ScriptedProvider,
+    /// The providers.
+    pub providers: Targets,
     /// Who is told.
     pub(super) receivers: Receivers,
     /// The stores as the judge watches them: without any hazard.
@@ -71,7 +71,7 @@ impl World {
         sleep(Duration::from_millis(world.plan.calm_ms)).await;
         world.watch.trace.say("world", || "the weather clears".to_owned());
         world.weather.calm();
-        world.provider.follow(world.plan.provider.calmed().script(world.plan.limits, world.plan.timing.window_ms));
+        world.providers.calm(&world.plan.provider, world.plan.limits, world.plan.timing.window_ms);
         let ended = world.wait(&callers).await;
         judge::judge(&world, ended).await
     }
@@ -85,19 +85,16 @@ impl World {
         let (book, trace) = (Book::default(), Trace::new(&clock, traced));
         let random = Random::seeded(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
         let weather = Weather::new(plan.hazards, random.fork());
-        let provider = ScriptedProvider::new(
-            &clock,
-            seed.wrapping_add(7),
-            plan.provider.script(plan.limits, plan.timing.window_ms),
-        );
+        let script = plan.provider.script(plan.limits, plan.timing.window_ms);
+        let providers = Targets::new(&clock, seed, &script, plan.later);
         let last_night = Departures { departed_ms: clock.now_ms(), ..Departures::default() };
         // Nobody else writes yet, so the row is written.
         let _ = fakes.classes.replace("nightly", &last_night).await;
         let receivers = Receivers::register(&fakes, &weather, &trace).await;
         let watch = Watch { fakes, book, trace };
-        let ports = watched(&watch, &plan, &weather, &provider);
+        let ports = watched(&watch, &plan, &weather, &providers);
         let (plan, doors) = (Arc::new(plan), Arc::default());
-        let mut world = Self { plan, watch, weather, provider, receivers, ports, doors };
+        let mut world = Self { plan, watch, weather, providers, receivers, ports, doors };
         world.doors = Arc::new((0..world.plan.doors).map(|number| world.open_door(number)).collect());
         world
     }
@@ -195,6 +192,11 @@ impl World {
         (next_ms, next_ms.saturating_sub(DAY_MS))
     }
 
+    /// When the weather clears, Unix milliseconds.
+    pub fn calm_at_ms(&self) -> u64 {
+        START_MS + self.plan.calm_ms
+    }
+
     /// The first hour of the class `nightly`, Unix milliseconds.
     pub fn first_hour_ms(&self) -> u64 {
         hour_ms(&self.plan)
@@ -237,8 +239,8 @@ fn hour_ms(plan: &Plan) -> u64 {
     START_MS + plan.hour_ms / 1_000 * 1_000
 }
 
-/// The stores under the judge's eyes, and the provider.
-fn watched(watch: &Watch, plan: &Plan, weather: &Weather, provider: &ScriptedProvider) -> Ports {
+/// The stores under the judge's eyes, and the providers.
+fn watched(watch: &Watch, plan: &Plan, weather: &Weather, providers: &Targets) -> Ports {
     let hour = Timestamp::from_millisecond(i64::try_from(hour_ms(plan)).unwrap_or_default()).unwrap_or_default();
     let time = hour.to_zoned(TimeZone::UTC).time();
     let rules = [
@@ -248,8 +250,7 @@ fn watched(watch: &Watch, plan: &Plan, weather: &Weather, provider: &ScriptedPro
     let telling = Telling { webhooks: true, bus: false };
     let (timing, classes) = (plan.timing.clone(), BTreeMap::from(rules));
     let settings = Settings { timing, classes, telling, ..Settings::default() };
-    let backend: Arc<dyn Backend> = Arc::new(provider.clone());
-    let ports = watch.fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
+    let ports = watch.fakes.ports(providers.backends(), settings);
     Ports {
         jobs: Arc::new(Jobs(watch.clone())),
         submissions: Arc::new(Submissions(watch.clone())),

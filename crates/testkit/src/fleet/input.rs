@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::fleet;
 use offpeak_core::ids::{CredentialId, JobId, NativeBatchId, ObjectName, SubmissionId, TenantId};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::ports::{Clock, Objects};
 use offpeak_core::submission::manifest::{Entry, Manifest};
 use offpeak_core::submission::{Origin, Sealed, Size, State, Submission, line};
@@ -70,6 +70,7 @@ pub(super) async fn seal(fakes: &Fakes, number: usize, plan: &SubmissionPlan) ->
         manifest_sha256: Manifest::sha256(&manifest),
         size: Size { requests, bytes, tokens: 1, inputs: 0 },
         deadline_ms: fakes.clock.now_ms() + 1_000_000_000,
+        turn_ms: None,
     };
     store(&fakes.objects, &sealed.object, lines.freeze()).await;
     store(&fakes.objects, &sealed.manifest, manifest).await;
@@ -82,6 +83,7 @@ pub(super) async fn seal(fakes: &Fakes, number: usize, plan: &SubmissionPlan) ->
             endpoint: Endpoint::ChatCompletions,
             model: plan.model.to_owned(),
             class: "soon".to_owned(),
+            terms: Terms::default(),
         },
         state: State::Sealed,
         created_ms: fakes.clock.now_ms(),

@@ -236,6 +236,7 @@ impl Batch {
             created_ms: self.created_ms,
             ended: self.ended,
             cancelled: self.cancelled,
+            deaf: self.deaf,
             lines: self.lines.len(),
         }
     }

@@ -34,6 +34,8 @@ pub struct BatchSummary {
     pub ended: bool,
     /// Whether a cancel was asked while it had not ended.
     pub cancelled: bool,
+    /// Whether it hears no cancel.
+    pub deaf: bool,
     /// Its lines, 0 if its file was refused.
     pub lines: usize,
 }

@@ -13,7 +13,7 @@ use offpeak_core::flows::batches::{self, NewBatch, drive_all};
 use offpeak_core::flows::files::{self, NewFile, ReceiveError};
 use offpeak_core::ids::{CredentialId, NativeBatchId, NativeFileId, TenantId};
 use offpeak_core::ports::{Backend, Ports, Settings, Telling};
-use offpeak_core::route::{Pattern, Route, Routes};
+use offpeak_core::route::{Pattern, Route, Routes, Target};
 use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
 use offpeak_testkit::fakes::{Fakes, TokioClock};
@@ -151,8 +151,8 @@ fn parsed(line: &[u8]) -> Value {
 fn routes() -> Routes {
     let route = |model: &str, provider: &str, upstream_model: Option<&str>| Route {
         model: Pattern::new(model),
-        provider: provider.to_owned(),
-        upstream_model: upstream_model.map(str::to_owned),
+        target: Target { upstream_model: upstream_model.map(str::to_owned), ..Target::to(provider) },
+        then: Vec::new(),
         class: "soon".to_owned(),
         deadline_ms: None,
     };
@@ -163,8 +163,8 @@ fn routes() -> Routes {
 pub(crate) fn renamed(upstream_model: &str) -> Routes {
     Routes(vec![Route {
         model: Pattern::new("*"),
-        provider: "provider".to_owned(),
-        upstream_model: Some(upstream_model.to_owned()),
+        target: Target { upstream_model: Some(upstream_model.to_owned()), ..Target::to("provider") },
+        then: Vec::new(),
         class: "soon".to_owned(),
         deadline_ms: None,
     }])
@@ -193,6 +193,7 @@ pub(crate) fn new_batch(tenant: &str, input: NativeFileId) -> NewBatch {
             output_expires_after_ms: None,
             credential: None,
             rule: InputRule::Split,
+            private: false,
             webhook: None,
             outbox: None,
         },

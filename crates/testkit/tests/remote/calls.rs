@@ -8,7 +8,7 @@ use offpeak_core::flows::pack;
 use offpeak_core::ids::{CredentialId, RequestId, TenantId};
 use offpeak_core::job::State;
 use offpeak_core::job::identity::body_sha256;
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::ports::Clock;
 use offpeak_core::submission::Size;
 use offpeak_testkit::fakes::TokioClock;
@@ -28,6 +28,7 @@ pub(crate) fn asked(n: usize, now_ms: u64) -> Asked {
             endpoint: Endpoint::ChatCompletions,
             model: "m".to_owned(),
             class: "soon".to_owned(),
+            terms: Terms::default(),
         },
         model: "m".to_owned(),
         body_sha256: body_sha256(body.as_bytes()),

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Target, Waiters, router};
 use offpeak_core::ports::{Keys, Ports};
 use offpeak_packer::handler::Tick;
 use offpeak_tests_aws::Stop;
@@ -192,8 +192,8 @@ pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Route
     };
     let route = Route {
         model: Pattern::new("*"),
-        provider: PROVIDER.to_owned(),
-        upstream_model: None,
+        target: Target::to(PROVIDER),
+        then: Vec::new(),
         class: CLASS.to_owned(),
         deadline_ms: None,
     };

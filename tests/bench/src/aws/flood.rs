@@ -9,7 +9,7 @@ use bytes::Bytes;
 use offpeak_core::endpoint::Endpoint;
 use offpeak_core::ids::{CredentialId, JobId, TenantId};
 use offpeak_core::job::{Job, Mark, Transition};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::ports::{Created, Depth, Intake, Jobs, Message, MessageBody, Receipt, Received, StoreError, Written};
 use offpeak_core::submission::{Size, line};
 
@@ -68,6 +68,7 @@ fn lane() -> Lane {
         endpoint: Endpoint::ChatCompletions,
         model: "gpt-4o-mini".to_owned(),
         class: CLASS.to_owned(),
+        terms: Terms::default(),
     }
 }
 

@@ -108,6 +108,12 @@ pub fn model_not_supported(model: &str) -> Fault {
     fault("model_not_found", Some("body.model"), message)
 }
 
+/// The batch is private, and the model runs on no own model server.
+pub fn model_not_private(model: &str) -> Fault {
+    let message = format!("The model '{model}' runs on no model server of your own, and this batch is private.");
+    fault("no_private_target", Some("body.model"), message)
+}
+
 /// The model is another than the first line's, and the batch takes one only.
 pub fn mismatched_model(model: &str, first: &str) -> Fault {
     let message =

@@ -18,8 +18,8 @@ mod splitter;
 pub use checker::{Checker, Counted};
 pub use endpoint::FirstEndpoint;
 pub use errors::{
-    Fault, empty_file, input_not_found, mismatched_model, model_not_supported, too_large, too_long_names,
-    too_many_lines, too_many_parts, wrong_purpose,
+    Fault, empty_file, input_not_found, mismatched_model, model_not_private, model_not_supported, too_large,
+    too_long_names, too_many_lines, too_many_parts, wrong_purpose,
 };
 pub use request::{Request, read};
 pub use seen::{Merge, RUN_BYTES, Repeat};

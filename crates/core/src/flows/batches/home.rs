@@ -5,7 +5,7 @@
 //! and names the part that runs lines again. Only then is that part's submission created, by whoever drives the batch.
 
 use super::rerun::{self, Again};
-use super::verdict::{Fate, Home};
+use super::verdict::{Fate, Home, later};
 use super::{discard, place, take};
 use crate::batch::{Batch, Collected, Event, Part, Usage};
 use crate::faults::{Fault, planted};
@@ -13,6 +13,7 @@ use crate::flows::advance::Advancing;
 use crate::flows::lines::Lines;
 use crate::flows::{manifest, submission_id};
 use crate::ids::ObjectName;
+use crate::lane::Lane;
 use crate::ports::{Ports, StoreError, UsageRow};
 use crate::submission::line::{self, Found};
 use crate::submission::manifest::Manifest;
@@ -42,7 +43,9 @@ pub(in crate::flows) async fn bring_home(advancing: &Advancing<'_>) -> Result<()
     record(advancing, &batch, &tally).await?;
     let mut again: Option<Again> = None;
     while let Some(part) = open_part(advancing, &batch) {
-        let home = home(advancing, &batch, part, ending);
+        let now_ms = ports.clock.now_ms();
+        let later = later(&batch, part, ending, (now_ms, advancing.timing()));
+        let home = home(advancing, (&batch, part, ending), now_ms, later.as_ref());
         if home.may_be_put_back() {
             let event = Event::PutBack { submission: part.submission, by: submission_id(ports) };
             if take(ports, &batch, event).await?.is_some() {
@@ -51,16 +54,17 @@ pub(in crate::flows) async fn bring_home(advancing: &Advancing<'_>) -> Result<()
         } else {
             let picked: Vec<bool> = tally.fates.iter().map(|fate| home.reruns(*fate)).collect();
             if again.is_none() && picked.contains(&true) {
-                again = Some(rerun::write(ports, &batch, part, &manifest, &picked, home.ran()).await?);
+                again = Some(rerun::write(ports, &home, &manifest, &picked).await?);
             }
-            let used = again.as_ref().filter(|_| picked.contains(&true)).map(|again| Box::new(again.part.clone()));
+            let used =
+                again.as_ref().filter(|_| picked.contains(&true)).map_or(Vec::new(), |again| again.parts.clone());
             let collected = Box::new(collected(&home, &tally, &picked, results.as_ref()));
             let event = Event::Collect { submission: part.submission, collected, again: used.clone() };
             if take(ports, &batch, event).await?.is_some() {
                 break;
             }
-            if let Some(unchosen) = used.filter(|_| planted(Fault::RerunUnchosen)) {
-                place::create_row(ports, &batch, &unchosen, false).await?;
+            for unchosen in used.iter().filter(|_| planted(Fault::RerunUnchosen)) {
+                place::create_row(ports, &batch, unchosen, false).await?;
             }
         }
         let Some(now) = ports.batches.get(id).await? else { break };
@@ -74,16 +78,34 @@ fn open_part<'a>(advancing: &Advancing<'_>, batch: &'a Batch) -> Option<&'a Part
     batch.part(advancing.row.id).filter(|part| part.collected().is_none())
 }
 
-fn home<'a>(advancing: &'a Advancing<'_>, batch: &'a Batch, part: &'a Part, ending: &'a Ending) -> Home<'a> {
-    Home {
-        batch,
-        part,
-        ending,
-        doubtful: advancing.is_doubtful(),
-        now_ms: advancing.ports.clock.now_ms(),
-        timing: advancing.timing(),
-        has_room: batch.has_room_for(part),
+fn home<'a>(
+    advancing: &'a Advancing<'_>,
+    (batch, part, ending): (&'a Batch, &'a Part, &'a Ending),
+    now_ms: u64,
+    later: Option<&'a Lane>,
+) -> Home<'a> {
+    let doubtful = advancing.is_doubtful();
+    let parts = later.map_or(1, |later| most_parts(advancing.ports, part, later));
+    let has_room = batch.has_room_for(part, parts);
+    Home { batch, part, ending, doubtful, now_ms, timing: advancing.timing(), later, has_room }
+}
+
+/// How many parts lines of `part` can become where a later target takes fewer at once: any two that follow each other
+/// exceed together one of its limits.
+fn most_parts(ports: &Ports, part: &Part, later: &Lane) -> usize {
+    let Some(limits) = ports.backends.get(&later.provider).map(|backend| backend.limits()) else { return 1 };
+    let size = part.sealed.size;
+    if limits.hold(size) {
+        return 1;
     }
+    let halves = [
+        (size.requests, limits.requests),
+        (size.bytes, limits.bytes),
+        (size.tokens, limits.tokens),
+        (size.inputs, limits.inputs),
+    ];
+    let halves: u64 = halves.iter().map(|(size, limit)| (size / limit.max(&1)).saturating_mul(2)).sum();
+    usize::try_from(halves).unwrap_or(usize::MAX).saturating_add(2)
 }
 
 /// Deletes the lines that were picked out but that no row names.
@@ -93,9 +115,10 @@ async fn forget_unused(
     again: Option<Again>,
 ) -> Result<(), StoreError> {
     let Some(again) = again else { return Ok(()) };
-    let named = |batch: &Batch| batch.parts.iter().any(|part| part.sealed.object == again.part.sealed.object);
+    let ours = |part: &Part| again.parts.iter().any(|again| again.sealed.object == part.sealed.object);
+    let named = |batch: &Batch| batch.parts.iter().any(ours);
     if !advancing.ports.batches.get(id).await?.as_ref().is_none_or(named) {
-        discard(advancing.ports, &[again.part]).await;
+        discard(advancing.ports, &again.parts).await;
     }
     Ok(())
 }

@@ -94,7 +94,7 @@ mod tests {
     use crate::batch::{PartState, line_id};
     use crate::endpoint::Endpoint;
     use crate::ids::{CredentialId, ObjectName, SubmissionId};
-    use crate::lane::Lane;
+    use crate::lane::{Lane, Terms};
     use crate::submission::{Sealed, Size};
 
     fn part(model: &str, upstream: &str) -> Part {
@@ -106,6 +106,7 @@ mod tests {
                 endpoint: Endpoint::ChatCompletions,
                 model: upstream.to_owned(),
                 class: "soon".to_owned(),
+                terms: Terms::default(),
             },
             model: model.to_owned(),
             sealed: Sealed {
@@ -114,6 +115,7 @@ mod tests {
                 manifest_sha256: String::new(),
                 size: Size::default(),
                 deadline_ms: 1,
+                turn_ms: None,
             },
             attempt: 0,
             picked: 0,

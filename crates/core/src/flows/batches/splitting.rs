@@ -7,12 +7,13 @@ use bytes::BytesMut;
 use super::aside::Aside;
 use super::split::checker;
 use super::store;
-use crate::batch::input::{self, Checker, Counted, Line, Request};
+use crate::batch::input::{self, Checker, Counted, Fault, Line, Request};
 use crate::batch::{Batch, InputError, MAX_FIRST_PARTS, Part, PartState};
 use crate::flows::submission_id;
-use crate::ids::{CredentialId, JobId, ObjectName, SubmissionId};
+use crate::ids::{JobId, ObjectName, SubmissionId};
 use crate::lane::Lane;
 use crate::ports::{ObjectWriter, Ports, StoreError};
+use crate::route::Wanted;
 use crate::submission::manifest::{Entry, Manifest};
 use crate::submission::{Limits, Sealed, Size};
 
@@ -26,6 +27,8 @@ const OPEN: usize = 4;
 pub(super) struct Splitting<'a> {
     ports: &'a Ports,
     batch: &'a Batch,
+    /// By this time the target of every line is chosen, so that a model's lines have one lane.
+    began_ms: u64,
     checker: Checker,
     aside: Aside,
     first_pass: bool,
@@ -57,6 +60,7 @@ impl<'a> Splitting<'a> {
         Self {
             ports,
             batch,
+            began_ms: ports.clock.now_ms(),
             checker: checker(batch),
             aside: Aside::default(),
             first_pass: true,
@@ -137,9 +141,12 @@ impl<'a> Splitting<'a> {
         if self.done.contains(model) {
             return Ok(());
         }
-        let Some((lane, limits)) = self.lane(model) else {
-            self.checker.refuse(number, input::model_not_supported(model));
-            return Ok(());
+        let (lane, limits) = match self.lane(model) {
+            Ok(found) => found,
+            Err(fault) => {
+                self.checker.refuse(number, fault);
+                return Ok(());
+            }
         };
         if self.checker.is_refused() {
             self.open.clear();
@@ -174,18 +181,21 @@ impl<'a> Splitting<'a> {
     }
 
     /// Where a model's lines go, and how many of them at once.
-    fn lane(&self, model: &str) -> Option<(Lane, Limits)> {
-        let route = self.ports.settings.routes.find(model)?;
-        let limits = self.ports.backends.get(&route.provider)?.limits();
+    fn lane(&self, model: &str) -> Result<(Lane, Limits), Fault> {
+        let unknown = || input::model_not_supported(model);
+        let route = self.ports.settings.routes.find(model).ok_or_else(unknown)?;
         let asked = &self.batch.asked;
-        let lane = Lane {
-            credential: asked.credential.clone().unwrap_or_else(|| CredentialId::own(&route.provider)),
-            provider: route.provider.clone(),
+        let wanted = Wanted {
             endpoint: asked.endpoint,
-            model: route.upstream_model.clone().unwrap_or_else(|| model.to_owned()),
+            model,
             class: route.class.clone(),
+            left_ms: self.batch.deadline_ms.saturating_sub(self.began_ms),
+            private: asked.private,
+            credential: asked.credential.clone(),
         };
-        Some((lane, limits))
+        let lane = route.lane(wanted).ok_or_else(|| input::model_not_private(model))?;
+        let limits = self.ports.backends.get(&lane.provider).ok_or_else(unknown)?.limits();
+        Ok((lane, limits))
     }
 
     /// Begins a part, unless there are too many.
@@ -237,6 +247,7 @@ impl Filling {
         let name = ObjectName(format!("manifests/{}", self.id));
         let manifest_sha256 = Manifest::sha256(&manifest);
         store(ports, &name, manifest).await?;
+        let turn_ms = self.lane.turn_ms(batch.deadline_ms);
         Ok(Part {
             submission: self.id,
             lane: self.lane,
@@ -247,6 +258,7 @@ impl Filling {
                 manifest_sha256,
                 size: self.size,
                 deadline_ms: batch.deadline_ms,
+                turn_ms,
             },
             attempt: 0,
             picked: 0,

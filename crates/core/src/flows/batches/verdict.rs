@@ -1,7 +1,9 @@
 //! What becomes of a batch's lines when their part comes home: one pure decision.
 
-use crate::batch::{Batch, Collected, MAX_PARTS, MAX_PICKED, Part, Rest, State, StateKind};
+use crate::batch::{Batch, Collected, MAX_PICKED, Part, Rest, State, StateKind};
+use crate::faults::{Fault, planted};
 use crate::flows::verdict::passing;
+use crate::lane::Lane;
 use crate::submission::Ending;
 use crate::submission::line::Found;
 use crate::timing::Timing;
@@ -48,8 +50,24 @@ pub(super) struct Home<'a> {
     pub(super) doubtful: bool,
     pub(super) now_ms: u64,
     pub(super) timing: &'a Timing,
-    /// The batch's row holds a part more.
+    /// Where its lines run again, if that is a later target.
+    pub(super) later: Option<&'a Lane>,
+    /// The batch's row holds the parts that run its lines again.
     pub(super) has_room: bool,
+}
+
+/// Where lines of a part that came home so run again, if that is a later target: theirs would be too late, or has refused
+/// them, or they have no attempts left there.
+pub(super) fn later(batch: &Batch, part: &Part, ending: &Ending, (now_ms, timing): (u64, &Timing)) -> Option<Lane> {
+    let left_ms = batch.deadline_ms.saturating_sub(now_ms);
+    let spent = part.attempt + 1 >= timing.max_attempts;
+    match ending {
+        Ending::Batch { .. } if spent => part.lane.later(left_ms),
+        Ending::Refused { refusal, .. } if !refusal.passing && refusal.lines.is_empty() => part.lane.later(left_ms),
+        Ending::TakenBack { .. } => part.lane.later(left_ms),
+        Ending::Batch { .. } | Ending::Refused { .. } => part.lane.when_late(batch.deadline_ms, now_ms),
+        Ending::TooLate { .. } | Ending::Withdrawn { .. } => None,
+    }
 }
 
 impl Home<'_> {
@@ -61,20 +79,22 @@ impl Home<'_> {
     /// Whether nothing ran, and all of it may run later just as it is.
     pub(super) fn may_be_put_back(&self) -> bool {
         let refused_for_now = matches!(self.ending, Ending::Refused { refusal, .. } if refusal.passing);
-        refused_for_now && self.goes_on()
+        refused_for_now && self.goes_on() && self.later.is_none()
     }
 
     /// Whether a line of that fate runs again.
     pub(super) fn reruns(&self, fate: Fate) -> bool {
-        let room = self.has_room && self.part.picked < MAX_PICKED && self.batch.parts.len() < MAX_PARTS;
-        let attempts_left = self.part.attempt + 1 < self.timing.max_attempts;
+        let room = self.has_room && self.part.picked < MAX_PICKED;
+        let attempts_left = self.part.attempt + 1 < self.timing.max_attempts || self.later.is_some();
         let reason = match (fate, self.ending) {
             (Fate::Passing, Ending::Batch { .. }) => attempts_left,
             // It may still be running, or may have run.
             (Fate::Unanswered, Ending::Batch { forsaken, .. }) => !forsaken && !self.doubtful && attempts_left,
             (Fate::Unanswered | Fate::Passing, Ending::Refused { refusal, .. }) => {
-                refusal.passing || !refusal.lines.is_empty()
+                refusal.passing || !refusal.lines.is_empty() || self.later.is_some()
             }
+            (Fate::Unanswered | Fate::Passing, Ending::TakenBack { .. }) => true,
+            (Fate::Completed, Ending::Batch { .. }) if planted(Fault::FinishedTakenToo) => self.later.is_some(),
             (Fate::Completed | Fate::Failed | Fate::Named, _)
             | (Fate::Unanswered | Fate::Passing, Ending::TooLate { .. } | Ending::Withdrawn { .. }) => false,
         };
@@ -97,7 +117,7 @@ impl Home<'_> {
             Ending::TooLate { .. } | Ending::Batch { forsaken: true, .. } => expired(),
             _ if overdue => expired(),
             Ending::Refused { refusal, .. } => said(&refusal.code, &refusal.message),
-            Ending::Batch { .. } | Ending::Withdrawn { .. } => {
+            Ending::Batch { .. } | Ending::Withdrawn { .. } | Ending::TakenBack { .. } => {
                 said("result_missing", "The provider did not answer this request, and its attempts are spent.")
             }
         }

@@ -66,6 +66,7 @@ pub(super) async fn batch(ports: &Ports, wanted: Wanted) -> Result<Batch, StoreE
         output_expires_after_ms: None,
         credential: None,
         rule: ports.settings.nightly.rule,
+        private: false,
         outbox: Some(wanted.outbox),
         retry_of: None,
         webhook: None,
