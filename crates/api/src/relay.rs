@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use crate::caller::{Auth, authenticate, own_credential};
 use crate::error::ApiError;
 use crate::gateway::Gateway;
+use crate::headers;
 
 /// Why a relayed call got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,10 @@ async fn forward(gateway: &Gateway, request: Request) -> Result<Response, ApiErr
         return Err(ApiError::no_such_url(path));
     }
     authenticate(gateway, request.headers()).await?;
+    if headers::private(request.headers())? {
+        let message = "This request is private, and its path is relayed to a provider.";
+        return Err(ApiError::bad_request("no_private_target", None, message));
+    }
     if gateway.auth == Auth::Keys && !allowed(&gateway.rules.relay_allow, path) {
         return Err(ApiError::no_such_url(path));
     }

@@ -72,6 +72,16 @@ async fn an_answer_that_was_cut_off_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_private_is_not_relayed() {
+    let door = door(rules(), Slow { pieces: 1, cut: false });
+    for (data, code) in [("private", "no_private_target"), ("secret", "invalid_header")] {
+        let request = http::Request::get("/v1/audio/voices").header("x-offpeak-data", data);
+        let got = door.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((got.status, got.code().as_str()), (StatusCode::BAD_REQUEST, code));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_bounds_an_answer_streams_however_long() {
     let door = door(bounded(None, Some(1_500)), Slow { pieces: 9, cut: false });
     assert_eq!(door.get("/v1/audio/voices").await.body.len(), 90);

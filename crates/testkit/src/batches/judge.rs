@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use offpeak_core::batch::{Batch, State, StateKind};
+use offpeak_core::batch::{Batch, Collected, Part, State, StateKind};
 use offpeak_core::file::File;
 use offpeak_core::flows::audit_batches::audit_batches;
 use offpeak_core::ids::{NativeBatchId, NativeFileId, SubmissionId};
@@ -129,17 +129,21 @@ fn every_state_has_its_reason(case: &mut Case<'_>, plan: &BatchPlan, batch: &Bat
     }
 }
 
-/// Step 6: a batch whose grace begins in clear weather is done in time, since a sound target comes later; unless the
-/// provider cannot be stopped, and may still be running.
+/// Step 6: a batch whose grace begins in clear weather is done in time where the later target was sound all along, and no
+/// line of it is given up; unless the provider cannot be stopped, and may still be running.
 fn nobody_is_late_without_need(case: &mut Case<'_>) {
-    let Some(later) = case.world.plan.later else { return };
+    let Some(later) = case.world.plan.later.filter(|later| !later.tempered) else { return };
     let calm_ms = TokioClock::EPOCH_MS + case.world.plan.calm_ms + SKEW_MS;
     let unstoppable: Vec<SubmissionId> =
         case.world.providers.batches().into_iter().filter(|batch| batch.deaf).map(|batch| batch.submission).collect();
     for batch in case.batches.values().cloned().collect::<Vec<_>>() {
         let clear = batch.deadline_ms.saturating_sub(later.grace_ms) >= calm_ms;
         let stopped = !batch.parts.iter().any(|part| unstoppable.contains(&part.submission));
-        if clear && stopped && batch.state.kind() == StateKind::Expired {
+        let given_up = |home: &Collected| home.unrun > 0 && home.rest.code == "result_missing";
+        let late = batch.state.kind() == StateKind::Expired
+            || batch.state.kind() == StateKind::Completed
+                && batch.parts.iter().filter_map(Part::collected).any(given_up);
+        if clear && stopped && late && !was_forsaken(case, &batch) {
             case.fail(format!("{} is late, and a later target was sound", batch.id));
         }
     }

@@ -68,6 +68,7 @@ impl Plan {
         };
         plan.timing.transfer_ms = transfer_ms(&random);
         if plan.later.is_some() {
+            Later::stall(&mut plan.provider, &mut plan.timing);
             let random = Random::seeded(seed.wrapping_add(0x0068_7572_7279));
             for batch in &mut plan.batches {
                 batch.private = random.chance(250);

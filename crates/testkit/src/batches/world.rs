@@ -77,7 +77,7 @@ impl World {
         let providers = Targets::new(&clock, seed, &script, plan.later);
         let watch = Watch { fakes, book: Book::default(), trace };
         let telling = Telling { webhooks: true, bus: false };
-        let routes = routes(plan.later, plan.timing.window_ms);
+        let routes = routes(plan.later);
         let settings = Settings { timing: plan.timing.clone(), routes, telling, ..Settings::default() };
         let ports = watch.fakes.ports(providers.backends(), settings);
         let ports = Ports {
@@ -149,12 +149,12 @@ pub(super) fn fair_ports() -> (Fakes, Ports) {
     let fakes = Fakes::new(&clock, 1);
     let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::own("provider"), "secret"), ..fakes };
     let backend: Arc<dyn Backend> = Arc::new(ScriptedProvider::new(&clock, 1, Script::calm()));
-    let settings = Settings { routes: routes(None, 0), ..Settings::default() };
+    let settings = Settings { routes: routes(None), ..Settings::default() };
     let ports = fakes.ports(BTreeMap::from([("provider".to_owned(), backend)]), settings);
     (fakes, ports)
 }
 
 /// Every model goes to the provider; one has another name there.
-fn routes(later: Option<Later>, window_ms: u64) -> Routes {
-    Routes(vec![route("old", Some("new"), later, window_ms), route("*", None, later, window_ms)])
+fn routes(later: Option<Later>) -> Routes {
+    Routes(vec![route("old", Some("new"), later), route("*", None, later)])
 }

@@ -89,7 +89,7 @@ impl Caller {
             private: self.plan.private,
             credential: Some(CredentialId::from("gateway")),
         };
-        route("m", None, plan.later, plan.timing.window_ms).lane(wanted).expect("a target")
+        route("m", None, plan.later).lane(wanted).expect("a target")
     }
 
     /// Whom its request names to be told.

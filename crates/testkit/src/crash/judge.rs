@@ -180,14 +180,16 @@ fn no_night_begins_early(case: &mut Case<'_>) {
     }
 }
 
-/// Step 6: a job whose grace begins in clear weather is done in time, since a sound target comes later. One whose batch
-/// cannot be stopped may still be running there, and nothing helps.
+/// Step 6: a job whose grace begins in clear weather, and that was sent by then, is done in time where the later target was
+/// sound all along. One whose batch cannot be stopped may still be running there, and nothing helps.
 fn nobody_is_late_without_need(case: &mut Case<'_>) {
-    let Some(later) = case.world.plan.later else { return };
+    let Some(later) = case.world.plan.later.filter(|later| !later.tempered) else { return };
     let deaf: BTreeSet<SubmissionId> =
         case.world.providers.batches().into_iter().filter(|batch| batch.deaf).map(|batch| batch.submission).collect();
     for job in case.jobs.values().cloned().collect::<Vec<_>>() {
-        let clear = job.deadline_ms.saturating_sub(later.grace_ms) >= case.world.calm_at_ms() + SKEW_MS;
+        let turn_ms = job.deadline_ms.saturating_sub(later.grace_ms + SKEW_MS);
+        let sent = case.pages.sent.get(&job.id).is_some_and(|sent_ms| *sent_ms <= turn_ms);
+        let clear = sent && turn_ms >= case.world.calm_at_ms();
         let stopped = !case.listings(job.id).any(|(submission, _)| deaf.contains(&submission));
         let late = job.finished_ms > job.deadline_ms + SKEW_MS || job.state == State::Expired;
         if clear && stopped && late && job.lane.class == "soon" && case.world.is_promised(job.id) {

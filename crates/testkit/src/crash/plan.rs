@@ -173,6 +173,7 @@ impl Plan {
         };
         plan.timing.transfer_ms = transfer_ms(&random);
         if plan.later.is_some() {
+            Later::stall(&mut plan.provider, &mut plan.timing);
             hurry(&mut plan.callers, &Random::seeded(seed.wrapping_add(0x0068_7572_7279)));
         }
         plan

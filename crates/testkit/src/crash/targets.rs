@@ -8,6 +8,7 @@ use offpeak_core::fleet;
 use offpeak_core::ports::Backend;
 use offpeak_core::route::{Pattern, Route, Target};
 use offpeak_core::submission::Limits;
+use offpeak_core::timing::Timing;
 
 use super::plan::Temper;
 use crate::fakes::{Random, TokioClock};
@@ -21,6 +22,12 @@ pub const SECOND: &str = "second";
 
 /// The longest that a batch takes at a target that comes later, milliseconds.
 const LATER_MS: u64 = 15_000;
+
+/// How long the first target is counted on to take, milliseconds.
+const COUNTED_ON_MS: u64 = 240_000;
+
+/// How long it may really take where another comes after it: longer than most jobs have.
+const WINDOW_MS: u64 = 900_000;
 
 /// What comes after the first target.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +43,12 @@ impl Later {
     pub fn of(seed: u64) -> Option<Self> {
         let random = Random::seeded(seed ^ 0x7a72_6765_7473);
         random.chance(500).then(|| Self { grace_ms: random.between(200_000, 260_000), tempered: random.chance(500) })
+    }
+
+    /// Has the first target stall more often, and for longer than jobs have time.
+    pub(crate) fn stall(temper: &mut Temper, timing: &mut Timing) {
+        temper.stuck = temper.stuck.max(40);
+        timing.window_ms = WINDOW_MS;
     }
 }
 
@@ -93,14 +106,14 @@ fn sound(script: &Script) -> Script {
 }
 
 /// The route of a model in such a world.
-pub fn route(model: &str, upstream_model: Option<&str>, later: Option<Later>, window_ms: u64) -> Route {
+pub fn route(model: &str, upstream_model: Option<&str>, later: Option<Later>) -> Route {
     let first = Target { upstream_model: upstream_model.map(str::to_owned), ..Target::to(FIRST) };
     let (target, then) = match later {
         None => (first, Vec::new()),
         Some(later) => {
             let second = Target { upstream_model: Some(format!("{model} there")), ..Target::to(SECOND) };
             let quick = |target| Target { within_ms: 2 * LATER_MS, ..target };
-            let first = Target { within_ms: window_ms, grace_ms: Some(later.grace_ms), ..first };
+            let first = Target { within_ms: COUNTED_ON_MS, grace_ms: Some(later.grace_ms), ..first };
             (first, vec![quick(second), quick(Target::to(fleet::NAME))])
         }
     };

@@ -49,8 +49,9 @@ impl Desk {
         script.limits = limits;
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
-        let own = CredentialId::own("provider");
-        let fakes = Fakes { credentials: fakes.credentials.with(&own, "secret"), ..fakes };
+        let own = CredentialId::own;
+        let credentials = fakes.credentials.with(&own("provider"), "secret").with(&own("second"), "secret");
+        let fakes = Fakes { credentials, ..fakes };
         let provider = ScriptedProvider::new(&clock, 1, script);
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
         let timing = Timing { poll_interval_ms: 1_000, create_grace_ms: 5_000, ..Timing::default() };

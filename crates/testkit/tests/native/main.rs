@@ -9,6 +9,7 @@ mod cancel;
 mod desk;
 mod files;
 mod inputs;
+mod late;
 mod nightly;
 mod nightly_cut;
 mod nightly_schedules;
