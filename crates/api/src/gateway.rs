@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use offpeak_core::batch::InputRule;
-use offpeak_core::ports::{Deliver, Desk, JobIndex, JobWalk, Keys, Ports, Share};
+use offpeak_core::ports::{Deliver, JobIndex, JobWalk, Keys, Paged, Ports, Share};
 use offpeak_core::route::Routes;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -100,7 +100,7 @@ pub struct Abilities {
 #[derive(Clone)]
 pub struct Work {
     /// Where it is given out.
-    pub desk: Arc<dyn Desk>,
+    pub desk: Arc<dyn Paged>,
     /// What workers show: they see what every tenant sent. Without one only [`Auth::Open`] lets them in.
     pub key: Option<SecretString>,
 }

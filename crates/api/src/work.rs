@@ -2,22 +2,25 @@
 //!
 //! ```text
 //! POST /worker/take   an Ask                            a Lease, or 204
-//! POST /worker/lines  a Lease                           JSONL
+//! POST /worker/lines  a Lease                           JSONL; or 303 to one line of it, without its line feed
 //! POST /worker/keep   a Report without `leaving`        a Standing
 //! POST /worker/leave  a Report with `leaving`           a Standing
 //! ```
+//! Where answers are limited, lines come in pages: each but the last says in `x-offpeak-next` what `?from=` asks for the
+//! next.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::TryStreamExt as _;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use offpeak_core::ports::{Ask, Desk, Lease, Report, StoreError};
+use offpeak_core::ids::ObjectName;
+use offpeak_core::ports::{Ask, Lease, LinesPage, PageLines, Paged, Report, Share, StoreError};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -25,6 +28,12 @@ use sha2::{Digest, Sha256};
 use crate::caller::{Auth, authenticate, bearer};
 use crate::error::ApiError;
 use crate::gateway::Gateway;
+
+/// JSONL, of which what stands before a gateway should think as bytes: as a text within JSON it would be longer.
+const BYTES: &str = "application/octet-stream";
+
+/// Where the next page begins.
+const NEXT: HeaderName = HeaderName::from_static("x-offpeak-next");
 
 /// The longest report: a checkpoint of the usual size and the longest answer of an engine, as JSON.
 const LONGEST: usize = 160 << 20;
@@ -48,15 +57,53 @@ pub(crate) async fn take(State(gateway): State<Arc<Gateway>>, request: Request) 
     })
 }
 
-pub(crate) async fn lines(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
+/// Which page is asked for.
+#[derive(serde::Deserialize)]
+pub(crate) struct From {
+    #[serde(default)]
+    from: u32,
+}
+
+pub(crate) async fn lines(
+    State(gateway): State<Arc<Gateway>>,
+    Query(From { from }): Query<From>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (desk, lease): (_, Lease) = opened(&gateway, request).await?;
-    let lines = match desk.lines(&lease).await {
-        Err(StoreError::NotFound) => return Err(ApiError::no_such("There is no such chunk.".to_owned())),
-        lines => lines?,
+    let page = match gateway.rules.response_bytes {
+        Some(bytes) => desk.page(&lease, from, bytes).await,
+        None => desk.lines(&lease).await.map(|lines| LinesPage { lines: PageLines::Here(lines), next: None }),
     };
-    // An error in the middle cuts the answer: the worker sees that it is not whole.
-    let body = Body::from_stream(lines.inspect_err(|error| tracing::warn!(%error, "a chunk's lines were cut")));
-    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body).into_response())
+    let LinesPage { lines, next } = match page {
+        Err(StoreError::NotFound) => return Err(ApiError::no_such("There is no such chunk.".to_owned())),
+        page => page?,
+    };
+    let mut response = match lines {
+        PageLines::Here(lines) => {
+            // An error in the middle cuts the answer: the worker sees that it is not whole.
+            let lines = lines.inspect_err(|error| tracing::warn!(%error, "a chunk's lines were cut"));
+            ([(header::CONTENT_TYPE, BYTES)], Body::from_stream(lines)).into_response()
+        }
+        PageLines::There { object, offset, length } => {
+            let name = ObjectName(format!("answers/line-{}-{}-{from}", lease.chunk, lease.attempt));
+            elsewhere(gateway.abilities.share.as_deref(), (&object, offset, length), &name).await?
+        }
+    };
+    if let Some(next) = next {
+        response.headers_mut().insert(NEXT, HeaderValue::from(next));
+    }
+    Ok(response)
+}
+
+/// 303 to a line that no answer can carry.
+async fn elsewhere(
+    share: Option<&dyn Share>,
+    (object, offset, length): (&ObjectName, u64, u64),
+    name: &ObjectName,
+) -> Result<Response, ApiError> {
+    let share = share.ok_or_else(|| StoreError::Unavailable("a line is longer than an answer may be".to_owned()))?;
+    let url = share.share(object, offset, length, name).await?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, url)]).into_response())
 }
 
 pub(crate) async fn keep(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
@@ -79,7 +126,7 @@ fn refused(error: StoreError) -> ApiError {
 }
 
 /// The desk and what the worker says, if it is one.
-async fn opened<T: DeserializeOwned>(gateway: &Gateway, request: Request) -> Result<(&dyn Desk, T), ApiError> {
+async fn opened<T: DeserializeOwned>(gateway: &Gateway, request: Request) -> Result<(&dyn Paged, T), ApiError> {
     let (parts, body) = request.into_parts();
     let Some(work) = &gateway.abilities.work else { return Err(ApiError::no_such_url(parts.uri.path())) };
     match &work.key {

@@ -9,6 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_sqs::config::ProvideCredentials;
 use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
 
@@ -57,9 +58,7 @@ impl Clients {
     /// Makes the clients, without a call: region and credentials are those of the environment, and no file is read but
     /// the system's certificates.
     pub async fn connect(connection: &Connection) -> Self {
-        let credentials = EnvironmentVariableCredentialsProvider::new();
-        let loader = loader(connection).region(EnvironmentVariableRegionProvider::new());
-        Self::of(&loader.credentials_provider(credentials).load().await, connection)
+        Self::of(&shared(connection).await, connection)
     }
 
     /// The same with another identity than the environment's.
@@ -68,13 +67,10 @@ impl Clients {
         region: &str,
         credentials: impl ProvideCredentials + 'static,
     ) -> Self {
-        let loader = loader(connection).region(Region::new(region.to_owned()));
-        Self::of(&loader.credentials_provider(credentials).load().await, connection)
+        Self::of(&shared_as(connection, Region::new(region.to_owned()), credentials).await, connection)
     }
 
     fn of(shared: &SdkConfig, connection: &Connection) -> Self {
-        let mut interceptors = connection.interceptors.clone();
-        interceptors.push(SharedInterceptor::new(Calls));
         let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(shared);
         let mut sqs = aws_sdk_sqs::config::Builder::from(shared);
         let mut s3 = aws_sdk_s3::config::Builder::from(shared)
@@ -83,7 +79,7 @@ impl Clients {
         let mut ssm = aws_sdk_ssm::config::Builder::from(shared);
         let mut kms = aws_sdk_kms::config::Builder::from(shared);
         let mut eventbridge = aws_sdk_eventbridge::config::Builder::from(shared);
-        for interceptor in interceptors {
+        for interceptor in interceptors(connection) {
             dynamodb.push_interceptor(interceptor.clone());
             sqs.push_interceptor(interceptor.clone());
             s3.push_interceptor(interceptor.clone());
@@ -102,15 +98,40 @@ impl Clients {
     }
 }
 
-/// What all services have in common.
-fn loader(connection: &Connection) -> ConfigLoader {
-    let http = aws_smithy_http_client::Builder::new()
+/// What sees every call: what the connection brings, and then the log.
+pub(crate) fn interceptors(connection: &Connection) -> Vec<SharedInterceptor> {
+    let mut interceptors = connection.interceptors.clone();
+    interceptors.push(SharedInterceptor::new(Calls));
+    interceptors
+}
+
+/// What all services have in common, by the environment's identity.
+pub(crate) async fn shared(connection: &Connection) -> SdkConfig {
+    let loader = loader(connection).region(EnvironmentVariableRegionProvider::new());
+    loader.credentials_provider(EnvironmentVariableCredentialsProvider::new()).load().await
+}
+
+/// The same by another identity.
+pub(crate) async fn shared_as(
+    connection: &Connection,
+    region: Region,
+    credentials: impl ProvideCredentials + 'static,
+) -> SdkConfig {
+    loader(connection).region(region).credentials_provider(credentials).load().await
+}
+
+/// An HTTPS client.
+pub(crate) fn http() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .pool_idle_timeout(IDLE)
         .tls_provider(tls::Provider::rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+        .build_https()
+}
+
+fn loader(connection: &Connection) -> ConfigLoader {
     let loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(http())
         .profile_files(no_profiles())
         .timeout_config(timeouts(ATTEMPT))
         .retry_config(RetryConfig::standard())

@@ -7,6 +7,7 @@
 //! S3         sealed submissions, manifests, results, large bodies, shared answers, files; inbox, outbox, schedules
 //! SSM        the configuration and the providers' keys, read once at start
 //! KMS        the key that seals callers' credentials
+//! EC2        Auto Scaling groups of instances with own engines, and an instance's own metadata
 //! ```
 //!
 //! Every call passes the interceptor of [`calls`], which tells operators what was called, never what was in it.
@@ -25,13 +26,16 @@ mod error;
 mod events;
 mod failure;
 mod files;
+mod groups;
 mod intake;
 mod jobs;
 mod keys;
+mod machine;
 mod mailbox;
 mod notices;
 mod objects;
 mod parameters;
+mod pool;
 mod random;
 mod receivers;
 mod resources;
@@ -49,13 +53,16 @@ pub use clock::SystemClock;
 pub use credentials::Credentials;
 pub use events::Events;
 pub use files::Files;
+pub use groups::Groups;
 pub use intake::Intake;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub use machine::{HOOK, Machine};
 pub use mailbox::Mailbox;
 pub use notices::Notices;
 pub use objects::Objects;
 pub use parameters::{ParameterError, Parameters};
+pub use pool::Pool;
 pub use random::SystemRandom;
 pub use receivers::Receivers;
 pub use resources::{ResourceError, Resources, Tables};

@@ -19,6 +19,8 @@ pub struct Resources {
     pub sealing_key: Option<String>,
     /// Whether the table of jobs has the index by tenant.
     pub job_index: bool,
+    /// The table of chunks, where the stack has own model servers.
+    pub chunks: Option<String>,
     /// The event bus that hears of everything that ends, if there is one.
     pub event_bus: Option<String>,
 }
@@ -83,15 +85,15 @@ const SEALING_KEY: &str = "OFFPEAK_SEALING_KEY";
 const CHUNKS_TABLE: &str = "OFFPEAK_CHUNKS_TABLE";
 
 /// A variable's name and what the template sets it from.
-struct Variable(&'static str, &'static str);
+pub(crate) struct Variable(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Variable {
-    fn must(&self, look_up: &impl Fn(&str) -> Option<String>) -> Result<String, ResourceError> {
+    pub(crate) fn must(&self, look_up: &impl Fn(&str) -> Option<String>) -> Result<String, ResourceError> {
         let value = look_up(self.0).filter(|value| !value.is_empty());
         value.ok_or(ResourceError::Missing { variable: self.0, origin: self.1 })
     }
 
-    fn odd(&self, expected: &'static str) -> ResourceError {
+    pub(crate) fn odd(&self, expected: &'static str) -> ResourceError {
         ResourceError::Odd { variable: self.0, expected, origin: self.1 }
     }
 }
@@ -114,22 +116,13 @@ impl Resources {
             parameters: path(PARAMETERS.must(&look_up)?)?,
             sealing_key: look_up(SEALING_KEY).filter(|key| !key.is_empty()),
             job_index: truth(&JOB_INDEX, look_up(JOB_INDEX.0).as_deref())?,
+            chunks: look_up(CHUNKS_TABLE).filter(|table| !table.is_empty()),
             event_bus: look_up(EVENT_BUS).filter(|bus| !bus.is_empty()),
         })
     }
 }
 
 impl Tables {
-    /// The table of chunks as the environment of this process names it; `None` where the stack was made without own
-    /// engines.
-    pub fn chunks() -> Option<String> {
-        Self::read_chunks(environment::variable)
-    }
-
-    fn read_chunks(look_up: impl Fn(&str) -> Option<String>) -> Option<String> {
-        look_up(CHUNKS_TABLE).filter(|table| !table.is_empty())
-    }
-
     fn read(
         must: &impl Fn(&'static str, &'static str) -> Result<String, ResourceError>,
     ) -> Result<Self, ResourceError> {
@@ -245,12 +238,9 @@ mod tests {
 
     #[test]
     fn a_stack_may_have_no_chunks() {
-        let with = |set: Option<&str>| {
-            let set = set.map(str::to_owned);
-            Tables::read_chunks(|name| set.clone().filter(|_| name == "OFFPEAK_CHUNKS_TABLE"))
-        };
-        assert_eq!([with(None), with(Some(""))], [None, None]);
-        assert_eq!(with(Some("chunks-1")).as_deref(), Some("chunks-1"));
+        assert_eq!(with("", "").unwrap().chunks, None);
+        assert_eq!(with("OFFPEAK_CHUNKS_TABLE", "").unwrap().chunks, None);
+        assert_eq!(with("OFFPEAK_CHUNKS_TABLE", "chunks-1").unwrap().chunks.as_deref(), Some("chunks-1"));
     }
 
     #[test]

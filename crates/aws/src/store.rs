@@ -8,8 +8,8 @@ use offpeak_core::ids::CredentialId;
 use secrecy::SecretString;
 
 use crate::{
-    Batches, Classes, Clients, Credentials, Events, Files, Intake, Jobs, Keys, Mailbox, Notices, Objects, Receivers,
-    Resources, Submissions, Uploads, Usage,
+    Batches, Chunks, Classes, Clients, Credentials, Events, Files, Intake, Jobs, Keys, Mailbox, Notices, Objects,
+    Receivers, Resources, Submissions, Uploads, Usage,
 };
 
 /// What the ports must know beside their resources.
@@ -44,6 +44,7 @@ pub struct Store {
     keys: Arc<Keys>,
     credentials: Arc<Credentials>,
     events: Option<Arc<Events>>,
+    chunks: Option<Arc<Chunks>>,
 }
 
 impl Store {
@@ -70,6 +71,7 @@ impl Store {
             usage: Arc::new(Usage::new(rows(), tables.usage)),
             keys: Arc::new(Keys::new(rows(), tables.keys)),
             credentials: Arc::new(credentials),
+            chunks: resources.chunks.map(|table| Arc::new(Chunks::new(rows(), table))),
             events: resources.event_bus.map(|bus| Arc::new(Events::new(eventbridge, bus))),
         }
     }
@@ -142,6 +144,11 @@ impl Store {
     /// The operator's event bus, where there is one.
     pub fn events(&self) -> Option<Arc<Events>> {
         self.events.clone()
+    }
+
+    /// The rows of chunks, where the stack has own model servers.
+    pub fn chunks(&self) -> Option<Arc<Chunks>> {
+        self.chunks.clone()
     }
 
     /// The keys towards providers.

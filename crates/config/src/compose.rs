@@ -136,7 +136,7 @@ pub enum ComposeError {
     #[error("setting up webhooks")]
     Webhooks(#[from] webhook::Unusable),
     /// Own model servers and live calls have no stores here.
-    #[error("a route goes to the fleet or is live, and this deployment has neither")]
+    #[error("a route goes to own model servers or is live, and there is no place for their work")]
     NoFleet,
 }
 

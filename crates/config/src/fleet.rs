@@ -9,11 +9,16 @@ use crate::auth::Mode;
 use crate::class::millis;
 use crate::document::Document;
 use crate::keys::{KeySource, Lookup};
+use crate::place::Place;
 use crate::problem::{Origin, Problems};
 use crate::value::{self, HOUR};
 
 /// The environment variable that holds the workers' key; on AWS the parameter `keys/OFFPEAK_WORKER_KEY` of the stack.
 pub(crate) const WORKER_KEY: &str = "OFFPEAK_WORKER_KEY";
+
+/// Bytes of answers in one report to a function: it has 6 MB, in which they are text within JSON, at most twice as long, and
+/// then base64 (Lambda quotas, "Invocation payload", read 2026-11-20).
+const REPORT_BYTES: usize = 2 << 20;
 
 /// Own model servers. There is a fleet if a route goes there.
 #[derive(Debug, Clone, Default)]
@@ -25,9 +30,10 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    pub(crate) fn read(document: &mut Document<'_>, problems: &mut Problems) -> Self {
+    pub(crate) fn read(document: &mut Document<'_>, place: Place, problems: &mut Problems) -> Self {
         let mut section = document.table("fleet", problems);
-        let mut timing = Timing::default();
+        let report_bytes = (place == Place::Lambda).then_some(REPORT_BYTES);
+        let mut timing = Timing { report_bytes, ..Timing::default() };
         let tokens = section.number("chunk_tokens", problems);
         if let Some(tokens) = problems.read(tokens, |number| value::number(*number, &(1_000..=100_000_000))) {
             timing.chunk_tokens = tokens.value;

@@ -223,7 +223,7 @@ impl Config {
                 |name: &str| routes.iter().flat_map(Route::targets).any(|target| target.provider_name() == Some(name));
             providers.retain(|provider| is_used(&provider.name));
         }
-        let fleet = Fleet::read(&mut document, problems);
+        let fleet = Fleet::read(&mut document, around.place, problems);
         let batches = Batches::read(&mut document, problems);
         let webhooks = Webhooks::read(&mut document, around, problems);
         let nightly = Nightly::read(&mut document, around, auth.mode, problems);

@@ -62,6 +62,12 @@ faults! {
     PartBeforeDurable,
     /// A holder's word does not renew its lease (fleet).
     LeaseUnrenewed,
+    /// A report has all that is finished, whatever the gateway can take (fleet).
+    ReportUnbounded,
+    /// An instance that says nothing is thought well of (fleet).
+    SilenceUnnoticed,
+    /// A worker whose machine is at risk takes more work (fleet).
+    TakesAfterNotice,
     /// A checkpoint whose reply was lost is stored again under another name (fleet).
     CheckpointRenamed,
     /// Whoever once held a chunk may give it back (fleet).

@@ -9,8 +9,9 @@ use offpeak_aws::{
     SystemRandom,
 };
 use offpeak_config::{ComposeError, Config, Flags, Mode, Refused, Stores};
+use offpeak_core::flows::fleet::Desk;
 use offpeak_core::flows::notices::Delivering;
-use offpeak_core::ports::{Events, Ports, Wake};
+use offpeak_core::ports::{Chunks, Events, Ports, Wake};
 
 /// A stack as a function finds it.
 #[derive(Debug)]
@@ -39,6 +40,11 @@ pub enum OpenError {
     /// Receivers' secrets would be kept, and nothing seals them.
     #[error("webhooks are on, and the stack has no key to seal with: deploy it with the parameter Webhooks=true")]
     UnsealedWebhooks,
+    /// Chunks would have no table.
+    #[error(
+        "a route goes to own model servers, and the stack has no table for their work: deploy it with the parameter Fleet=workers"
+    )]
+    NoFleet,
     /// Callers' keys would be kept, and nothing seals them.
     #[error(
         "auth is passthrough, and the stack has no key to seal with: deploy it with the parameter Auth=passthrough"
@@ -64,6 +70,9 @@ impl Deployment {
         if config.webhooks.telling.webhooks && resources.sealing_key.is_none() {
             return Err(OpenError::UnsealedWebhooks);
         }
+        if config.has_fleet() && resources.chunks.is_none() {
+            return Err(OpenError::NoFleet);
+        }
         let options = Options { own: config.own_credentials(), retention_ms: config.retention_ms() };
         let job_index = resources.job_index;
         Ok(Self { store: Store::new(clients, resources, options), config, job_index })
@@ -83,8 +92,20 @@ impl Deployment {
     /// # Errors
     /// [`ComposeError`].
     pub fn ports(&self, wake: Arc<dyn Wake>) -> Result<Ports, ComposeError> {
+        self.config.ports(self.stores(), wake)
+    }
+
+    /// Where own model servers get their work, if a route goes there.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn desk(&self) -> Result<Option<Desk>, ComposeError> {
+        Ok(self.config.fleet(&self.stores())?.map(|fleet| fleet.desk()))
+    }
+
+    fn stores(&self) -> Stores {
         let store = &self.store;
-        let stores = Stores {
+        Stores {
             jobs: store.jobs(),
             submissions: store.submissions(),
             files: store.files(),
@@ -100,8 +121,7 @@ impl Deployment {
             usage: store.usage(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            chunks: None,
-        };
-        self.config.ports(stores, wake)
+            chunks: store.chunks().map(|chunks| chunks as Arc<dyn Chunks>),
+        }
     }
 }

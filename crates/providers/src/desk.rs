@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use http::{HeaderValue, header};
 use offpeak_core::ports::{self, Ask, ByteStream, Checkpoint, Lease, Leaving, Report, Standing, StoreError};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -19,8 +21,11 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// The longest answer that is no stream: a lease with many suspects.
 const LONGEST: usize = 4 << 20;
 
+/// Where the next page of a chunk's lines begins.
+const NEXT: &str = "x-offpeak-next";
+
 /// A gateway's desk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Desk {
     origin: String,
     key: Option<SecretString>,
@@ -40,19 +45,57 @@ impl Desk {
         Ok(Self { origin: origin(url)?, key, client: client.build().map_err(|_| ConfigError::Client)? })
     }
 
+    /// A page of a chunk's lines.
+    async fn page(&self, lease: &Lease, from: u32) -> Result<Page, StoreError> {
+        let what = if from == 0 { "lines".to_owned() } else { format!("lines?from={from}") };
+        let response = send(self.post(&what, lease)).await?;
+        let next = match response.headers().get(NEXT) {
+            Some(next) => Some(number(next).filter(|next| *next > from).ok_or_else(unreadable)?),
+            None => None,
+        };
+        if response.status() != StatusCode::SEE_OTHER {
+            return Ok(Page { lines: pieces(response), next });
+        }
+        let location = response.headers().get(header::LOCATION).and_then(|url| url.to_str().ok());
+        // The key is for the gateway alone.
+        let line = send(self.client.get(location.ok_or_else(unreadable)?)).await?;
+        let feed = stream::iter([Ok(Bytes::from_static(b"\n"))]);
+        Ok(Page { lines: pieces(line).chain(feed).boxed(), next })
+    }
+
     fn post(&self, what: &str, said: &impl Serialize) -> RequestBuilder {
-        let call = self.client.post(format!("{}/worker/{what}", self.origin)).json(said);
+        let call = self.client.post(format!("{}/worker/{what}", self.origin));
+        // As bytes: what stands before a gateway would put a text into JSON, and make it longer.
+        let call = call.header(header::CONTENT_TYPE, "application/octet-stream").json(said);
         match self.key.as_ref().and_then(bearer) {
-            Some(key) => call.header(http::header::AUTHORIZATION, key),
+            Some(key) => call.header(header::AUTHORIZATION, key),
             None => call,
         }
     }
 }
 
+/// A page of a chunk's lines, and where the next one begins.
+struct Page {
+    lines: ByteStream,
+    next: Option<u32>,
+}
+
+fn pieces(response: Response) -> ByteStream {
+    response.bytes_stream().map_err(|error| StoreError::Unavailable(cause(&error).to_owned())).boxed()
+}
+
+fn number(value: &HeaderValue) -> Option<u32> {
+    value.to_str().ok()?.parse().ok()
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Unavailable("its answer cannot be read".to_owned())
+}
+
 async fn send(call: RequestBuilder) -> Result<Response, StoreError> {
     let response = call.send().await.map_err(|error| StoreError::Unavailable(cause(&error).to_owned()))?;
     match response.status() {
-        status if status.is_success() => Ok(response),
+        status if status.is_success() || status == StatusCode::SEE_OTHER => Ok(response),
         StatusCode::NOT_FOUND => Err(StoreError::NotFound),
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => {
             Err(StoreError::Corrupt("the gateway refuses the report".to_owned()))
@@ -66,7 +109,7 @@ async fn send(call: RequestBuilder) -> Result<Response, StoreError> {
 
 async fn json<T: DeserializeOwned>(call: RequestBuilder) -> Result<T, StoreError> {
     let body = whole(send(call).await?, LONGEST).await.map_err(|why| StoreError::Unavailable(why.to_owned()))?;
-    serde_json::from_slice(&body).map_err(|_| StoreError::Unavailable("its answer cannot be read".to_owned()))
+    serde_json::from_slice(&body).map_err(|_| unreadable())
 }
 
 #[async_trait]
@@ -81,12 +124,17 @@ impl ports::Desk for Desk {
             return Ok(None);
         }
         let body = whole(response, LONGEST).await.map_err(|why| StoreError::Unavailable(why.to_owned()))?;
-        serde_json::from_slice(&body).map_err(|_| StoreError::Unavailable("its answer cannot be read".to_owned()))
+        serde_json::from_slice(&body).map_err(|_| unreadable())
     }
 
     async fn lines(&self, lease: &Lease) -> Result<ByteStream, StoreError> {
-        let pieces = send(self.post("lines", lease)).await?.bytes_stream();
-        Ok(pieces.map_err(|error| StoreError::Unavailable(cause(&error).to_owned())).boxed())
+        let first = self.page(lease, 0).await?;
+        let rest = stream::try_unfold((self.clone(), lease.clone(), first.next), async |(desk, lease, next)| {
+            let Some(from) = next else { return Ok(None) };
+            let page = desk.page(&lease, from).await?;
+            Ok(Some((page.lines, (desk, lease, page.next))))
+        });
+        Ok(first.lines.chain(rest.try_flatten()).boxed())
     }
 
     async fn keep(&self, lease: &Lease, checkpoint: Option<Checkpoint>) -> Result<Standing, StoreError> {

@@ -445,3 +445,13 @@ mod served {
 
     offpeak_testkit::served_conformance!(fake);
 }
+
+mod capacity {
+    use super::{Arc, fakes, ports};
+
+    async fn fake() -> (Arc<dyn ports::Capacity>, ()) {
+        (Arc::new(fakes::Capacity::default()), ())
+    }
+
+    offpeak_testkit::capacity_conformance!(fake);
+}

@@ -27,6 +27,7 @@ async fn run() -> anyhow::Result<()> {
     let waiters = Arc::new(Waiters::default());
     let wake: Arc<dyn Wake> = Arc::<Waiters>::clone(&waiters);
     let ports = deployment.ports(wake).context("setting up the providers")?;
+    let desk = deployment.desk().context("setting up the fleet")?;
     let Deployment { config, store, job_index } = deployment;
     let abilities = Abilities {
         index: job_index.then(|| -> Arc<dyn JobIndex> { store.jobs() }),
@@ -34,7 +35,7 @@ async fn run() -> anyhow::Result<()> {
         relay: config.relay().context("setting up the relay")?,
         share: Some(store.objects()),
         deliver: config.deliver().context("setting up webhooks")?,
-        work: None,
+        work: desk.map(|desk| config.work(desk)),
     };
     let gateway = config.gateway(ports, waiters, store.keys(), abilities);
     handler::serve(router(Arc::new(gateway)), config.front_door).await

@@ -6,12 +6,14 @@ use offpeak_tests::cargo;
 use serde_json::Value;
 
 /// A crate, what of ours it depends on, and what of ours only its tests depend on.
-const TABLE: [(&str, &[&str], &[&str]); 19] = [
+const TABLE: [(&str, &[&str], &[&str]); 21] = [
     ("offpeak", &["api", "config", "core", "embedded", "providers", "simulator"], &[]),
     ("offpeak-front-door", &["api", "aws", "config", "core", "deployment"], &[]),
     ("offpeak-packer", &["aws", "core", "deployment"], &[]),
     ("offpeak-poller", &["aws", "core", "deployment"], &[]),
     ("offpeak-notifier", &["aws", "core", "deployment"], &[]),
+    ("offpeak-gpu-agent", &["aws", "core", "providers"], &[]),
+    ("offpeak-scaler", &["aws", "core"], &[]),
     ("offpeak-operator", &["aws", "core", "deployment"], &[]),
     ("offpeak-deployment", &["aws", "config", "core"], &[]),
     ("offpeak-config", &["api", "core", "providers", "webhook"], &[]),
@@ -27,7 +29,7 @@ const TABLE: [(&str, &[&str], &[&str]); 19] = [
     (
         "offpeak-tests-aws",
         &["simulator", "testkit", "tests"],
-        &["api", "aws", "core", "front-door", "operator", "packer", "poller"],
+        &["api", "aws", "core", "front-door", "operator", "packer", "poller", "scaler"],
     ),
     ("offpeak-bench", &["api", "aws", "core", "providers", "simulator", "testkit"], &[]),
 ];

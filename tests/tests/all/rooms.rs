@@ -3,8 +3,14 @@
 use super::direction::{dependencies, packages};
 
 /// What runs in the cloud.
-const FUNCTIONS: [&str; 5] =
-    ["offpeak-front-door", "offpeak-packer", "offpeak-poller", "offpeak-notifier", "offpeak-operator"];
+const FUNCTIONS: [&str; 6] = [
+    "offpeak-front-door",
+    "offpeak-packer",
+    "offpeak-poller",
+    "offpeak-notifier",
+    "offpeak-operator",
+    "offpeak-scaler",
+];
 
 /// Beginnings of crates' names, and where alone they may be used. Tests of any crate may use them.
 const ROOMS: [(&str, &[&str]); 5] = [

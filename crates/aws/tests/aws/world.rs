@@ -101,6 +101,7 @@ async fn make(clients: &Clients) -> Resources {
         parameters: format!("/offpeak/{}/", names.name("stack")),
         sealing_key: key.key_metadata.map(|key| key.key_id),
         job_index: true,
+        chunks: None,
         event_bus: None,
     };
     make_tables(clients, &resources.tables).await;

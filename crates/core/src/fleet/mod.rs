@@ -14,6 +14,7 @@ mod cut;
 mod meter;
 mod pace;
 mod plan;
+mod pool;
 mod queue;
 mod scale;
 mod share;
@@ -23,6 +24,7 @@ pub use cut::{Cut, Request, cut, estimate};
 pub use meter::{Meter, Rates, Reserved};
 pub use pace::Pace;
 pub use plan::{Plan, Record};
+pub use pool::{Memory, Seen, asks};
 pub use queue::{NAME, Queue, live, live_provider, runs_chunks};
 pub use scale::{
     Decision, Demand, Instance, InstanceState, Pool, Prices, Purchase, Scaling, Shortage, Why, ends_itself,
@@ -39,6 +41,8 @@ pub struct Timing {
     pub checkpoint_ms: u64,
     /// Bytes of answers that make a checkpoint earlier. Default 4 MiB.
     pub checkpoint_bytes: usize,
+    /// Bytes of answers that one report to the gateway can carry, where something before it has a limit. Default none.
+    pub report_bytes: Option<usize>,
     /// Estimated tokens of a chunk, a few minutes of work: default 500,000, two and a half minutes at 3,500 tokens a second
     /// (an L40S with a model of 8 B, estimated in 2026-11).
     pub chunk_tokens: u64,
@@ -58,6 +62,7 @@ impl Default for Timing {
             lease_ms: 60_000,
             checkpoint_ms: 30_000,
             checkpoint_bytes: 4 << 20,
+            report_bytes: None,
             chunk_tokens: 500_000,
             chunk_lines: 2_048,
             call_ms: 600_000,

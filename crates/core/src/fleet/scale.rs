@@ -8,6 +8,8 @@
 //! The scaler only ever adds: who works is never ended from outside, and who is idle ends itself. What it goes by is the rows
 //! of chunks; the length of a queue is an estimate on AWS, and its metrics sleep while it is empty.
 
+use serde::{Deserialize, Serialize};
+
 use super::Chunk;
 
 /// Milliseconds of an hour.
@@ -155,7 +157,7 @@ impl Instance {
 }
 
 /// That spot instances were asked for in vain, or in part: what a scaler remembers from one look to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
     /// The first try of this shortage, Unix milliseconds.
     pub since_ms: u64,

@@ -8,7 +8,7 @@ use super::StoreError;
 use super::objects::ByteStream;
 use crate::endpoint::Endpoint;
 use crate::fleet::{ChunkId, Timing};
-use crate::ids::JobId;
+use crate::ids::{JobId, ObjectName};
 
 /// What a worker asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Lease {
     pub lease_ms: u64,
     /// Between two checkpoints at most, milliseconds.
     pub checkpoint_ms: u64,
+    /// Bytes of answers that one report can carry; none: as many as come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_bytes: Option<usize>,
 }
 
 /// Finished lines, as a worker brings them.
@@ -137,6 +140,55 @@ pub trait Desk: Send + Sync {
     ) -> Result<Standing, StoreError>;
 }
 
+/// A piece of a chunk's lines, where an answer cannot carry all of them.
+pub struct LinesPage {
+    /// What it has.
+    pub lines: PageLines,
+    /// Where the next one begins; none: there is no more.
+    pub next: Option<u32>,
+}
+
+/// What a page has.
+pub enum PageLines {
+    /// Lines as [`Desk::lines`] gives them.
+    Here(ByteStream),
+    /// One line, longer than a page: these bytes of an object, without a line feed.
+    There {
+        /// The object.
+        object: ObjectName,
+        /// Where it begins.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+    },
+}
+
+/// The ability to give a chunk's lines in pieces.
+#[async_trait]
+pub trait Paged: Desk {
+    /// The lines that have no answer yet, from a place on, 0 at first: about so many bytes of them. Pages that are asked
+    /// for one after the other have each line once, whatever is answered meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn page(&self, lease: &Lease, from: u32, bytes: u64) -> Result<LinesPage, StoreError>;
+}
+
+impl std::fmt::Debug for LinesPage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinesPage").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for PageLines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Here(_) => f.write_str("Here"),
+            Self::There { object, length, .. } => write!(f, "There({object:?}, {length})"),
+        }
+    }
+}
+
 impl Lease {
     /// A lease over a chunk with so many lines left.
     pub(crate) fn of(chunk: &crate::fleet::Chunk, lines: u32, timing: &Timing) -> Self {
@@ -149,6 +201,7 @@ impl Lease {
             suspects: chunk.suspects.clone(),
             lease_ms: timing.lease_ms,
             checkpoint_ms: timing.checkpoint_ms,
+            report_bytes: timing.report_bytes,
         }
     }
 }

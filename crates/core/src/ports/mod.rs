@@ -6,6 +6,7 @@
 
 mod backend;
 mod batches;
+mod capacity;
 mod chunks;
 mod classes;
 mod clock;
@@ -18,6 +19,7 @@ mod files;
 mod intake;
 mod jobs;
 mod keys;
+mod machine;
 mod mailbox;
 mod notices;
 mod objects;
@@ -36,18 +38,20 @@ pub use backend::{
     Backend, BackendError, BatchPhase, BatchReport, CreateReply, Download, Marker, NewBatch, ProviderFile, Upload,
 };
 pub use batches::{BatchPage, BatchSweep, BatchWalk, Batches};
+pub use capacity::{Capacity, Group, Member};
 pub use chunks::Chunks;
 pub use classes::Classes;
 pub use clock::{Clock, Random};
 pub use credentials::Credentials;
 pub use deliver::{Deliver, Delivered, Delivery, Forbidden, NotAdmitted, Silence};
-pub use desk::{Ask, Checkpoint, Desk, Lease, Leaving, Report, Standing};
+pub use desk::{Ask, Checkpoint, Desk, Lease, Leaving, LinesPage, PageLines, Paged, Report, Standing};
 pub use engine::{Called, Engine, NotReady, Serving, Whose};
 pub use events::Events;
 pub use files::{FilePage, FilePlace, FileQuery, FileSweep, Files};
 pub use intake::{Depth, Intake, Message, MessageBody, Receipt, Received};
 pub use jobs::{Created, JobIndex, JobSweep, JobWalk, Jobs, Page, Written};
 pub use keys::{KeyRecord, Keys};
+pub use machine::{Machine, Notice};
 pub use mailbox::{Dropped, Mailbox};
 pub use notices::{NoticePage, NoticeSweep, Notices};
 pub use objects::{ByteStream, ObjectWriter, Objects};

@@ -29,6 +29,7 @@ pub mod batch_sweep;
 pub mod batch_walk;
 pub mod batches;
 pub mod batches_list;
+pub mod capacity;
 pub mod chunks;
 pub mod classes;
 pub mod credentials;

@@ -3,6 +3,7 @@
 //! They pass the suites of [`crate::conformance`], and they are where the faults that a store can have are planted.
 
 mod batches;
+mod capacity;
 mod carrier;
 mod chunks;
 mod classes;
@@ -30,6 +31,7 @@ use offpeak_core::flows::sweep_native;
 use offpeak_core::ports::{Backend, Ports, Settings};
 
 pub use batches::Batches;
+pub use capacity::Capacity;
 pub use carrier::{Carrier, Sent};
 pub use chunks::Chunks;
 pub use classes::Classes;

@@ -30,7 +30,7 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 10] = [
+pub const FAULTS: [Fault; 11] = [
     Fault::AnyHolderWrites,
     Fault::FinishedLinesRerun,
     Fault::KillerRunsAgain,
@@ -38,6 +38,7 @@ pub const FAULTS: [Fault; 10] = [
     Fault::PartBeforeDurable,
     Fault::LeaseUnrenewed,
     Fault::CheckpointRenamed,
+    Fault::ReportUnbounded,
     Fault::GivenBackByAnybody,
     Fault::BackendsMixed,
     Fault::RatesUnkept,

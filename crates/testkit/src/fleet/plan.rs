@@ -88,6 +88,7 @@ impl Plan {
                 lease_ms: 15_000,
                 checkpoint_ms: random.between(1_000, 8_000),
                 checkpoint_bytes: index(&random, 4_000) + 200,
+                report_bytes: Some(2_000),
                 chunk_tokens: random.between(500, 8_000),
                 chunk_lines: 2 + u32::try_from(random.between(0, 28)).unwrap_or(0),
                 call_ms: 20_000,

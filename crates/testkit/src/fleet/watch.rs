@@ -20,6 +20,8 @@ pub(super) struct Chunks {
     pub(super) trace: Trace,
     /// Between two checkpoints at most, milliseconds.
     pub(super) checkpoint_ms: u64,
+    /// Bytes of a report at most.
+    pub(super) report_bytes: u64,
 }
 
 /// A checkpoint is begun when it is due, and an engine's answer may come first.
@@ -52,6 +54,9 @@ impl Chunks {
         let failed = lines.iter().filter(|line| !succeeded(line)).count();
         if (lines.len(), failed, bytes.len() as u64) != (part.lines as usize, part.failed as usize, part.bytes) {
             return Err(format!("{part:?} has {} lines, {failed} without success, {} bytes", lines.len(), bytes.len()));
+        }
+        if part.bytes > self.report_bytes {
+            return Err(format!("{part:?} came in a report longer than {} bytes", self.report_bytes));
         }
         let (all, own) = (self.finished(&chunk.parts), self.lines(chunk));
         let once: BTreeSet<_> = all.iter().copied().collect();

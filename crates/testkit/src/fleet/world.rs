@@ -66,7 +66,13 @@ impl World {
         let trace = Trace::new(&clock, traced);
         let ledger = Ledger::default();
         let (watched, noted, told) = (fakes.clone(), ledger.clone(), trace.clone());
-        let chunks = Chunks { fakes: watched, ledger: noted, trace: told, checkpoint_ms: plan.fleet.checkpoint_ms };
+        let chunks = Chunks {
+            fakes: watched,
+            ledger: noted,
+            trace: told,
+            checkpoint_ms: plan.fleet.checkpoint_ms,
+            report_bytes: plan.fleet.report_bytes.map_or(u64::MAX, |bytes| bytes as u64),
+        };
         let watch = Watch { fakes, book: Book::default(), trace };
         let settings = Settings { timing: plan.timing.clone(), ..Settings::default() };
         let ports = watch.fakes.ports(BTreeMap::new(), settings);

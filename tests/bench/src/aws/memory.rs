@@ -123,6 +123,7 @@ async fn store(emulator: &str) -> anyhow::Result<Store> {
         parameters: String::new(),
         sealing_key: None,
         job_index: false,
+        chunks: None,
         event_bus: None,
     };
     Ok(Store::new(clients, resources, Options::default()))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_util::future;
 use futures_util::stream::{self, StreamExt};
 
 use super::{Stores, TRIES, forget, is_over, part_name, plan};
@@ -13,7 +14,9 @@ use crate::faults::{Fault, planted};
 use crate::fleet::{self, Chunk, ChunkEvent, Part, Queue, Record, Timing, next_of};
 use crate::flows::lines::Lines;
 use crate::ids::{JobId, ObjectName};
-use crate::ports::{self, Ask, ByteStream, Checkpoint, Lease, Leaving, Objects, Standing, StoreError};
+use crate::ports::{
+    self, Ask, ByteStream, Checkpoint, Lease, Leaving, LinesPage, Objects, PageLines, Standing, StoreError,
+};
 use crate::submission::line::Found;
 
 /// Open chunks of a queue among which the next is chosen.
@@ -27,6 +30,12 @@ const GAP: u64 = 4 << 10;
 
 /// Bytes read in one call at most, but for a longer line.
 const PIECE: u64 = 1 << 20;
+
+/// Such reads at once for a page, whose caller waits for all of it.
+const READS: usize = 8;
+
+/// Lines of a page at most: they may lie far apart, and an answer is waited for some seconds.
+const PAGE_LINES: usize = 1_000;
 
 /// Where the workers of one backend get their work.
 #[derive(Clone)]
@@ -163,6 +172,46 @@ impl Desk {
         Ok(part)
     }
 
+    /// The lines of these records that have no answer, in their order, with so many reads at once.
+    fn left(&self, source: &Source, records: &[Record], at_once: usize) -> ByteStream {
+        let (objects, object) = (Arc::clone(&self.stores.objects), source.object.clone());
+        let answered = Arc::clone(&source.answered);
+        let pieces = stream::iter(ranges(records)).map(move |range| {
+            let (objects, object, answered) = (Arc::clone(&objects), object.clone(), Arc::clone(&answered));
+            async move { Ok(without(&read(objects.as_ref(), &object, range).await?, &answered)) }
+        });
+        let pieces = pieces.buffered(at_once);
+        pieces
+            .filter(|piece: &Result<Bytes, StoreError>| future::ready(!piece.as_ref().is_ok_and(Bytes::is_empty)))
+            .boxed()
+    }
+
+    /// Where a chunk's lines are, and which of them are answered.
+    async fn source(&self, lease: &Lease) -> Result<Source, StoreError> {
+        let chunk = self.stores.chunks.get(lease.chunk).await?;
+        let chunk = chunk.filter(|chunk| self.hands_out(chunk)).ok_or(StoreError::NotFound)?;
+        let row = self.stores.submissions.get(lease.chunk.submission).await?;
+        if is_over(row.as_ref()) {
+            // Whoever created it was so late that everything had ended.
+            forget(&self.stores, lease.chunk.submission).await?;
+        }
+        let row = row.filter(|row| !is_over(Some(row))).ok_or(StoreError::NotFound)?;
+        let sealed = row.sealed.ok_or(StoreError::NotFound)?;
+        let answered = Arc::new(self.answered(&chunk).await?);
+        let records = plan::records(&self.stores, lease.chunk.submission, chunk.first, chunk.lines).await?;
+        Ok(Source { object: sealed.object, records, answered })
+    }
+
+    /// A line that is longer than a page, unless it is answered.
+    async fn long(&self, source: &Source, record: Record, next: Option<u32>) -> Result<LinesPage, StoreError> {
+        let lines = read(self.stores.objects.as_ref(), &source.object, vec![record]).await?;
+        if without(&lines, &source.answered).is_empty() {
+            return Ok(LinesPage { lines: PageLines::Here(stream::empty().boxed()), next });
+        }
+        let (object, offset, length) = (source.object.clone(), record.offset, u64::from(record.length));
+        Ok(LinesPage { lines: PageLines::There { object, offset, length }, next })
+    }
+
     /// Which lines of a chunk are answered.
     async fn answered(&self, chunk: &Chunk) -> Result<BTreeSet<JobId>, StoreError> {
         let mut answered = BTreeSet::new();
@@ -192,24 +241,8 @@ impl ports::Desk for Desk {
     }
 
     async fn lines(&self, lease: &Lease) -> Result<ByteStream, StoreError> {
-        let chunk = self.stores.chunks.get(lease.chunk).await?;
-        let chunk = chunk.filter(|chunk| self.hands_out(chunk)).ok_or(StoreError::NotFound)?;
-        let row = self.stores.submissions.get(lease.chunk.submission).await?;
-        if is_over(row.as_ref()) {
-            // Whoever created it was so late that everything had ended.
-            forget(&self.stores, lease.chunk.submission).await?;
-        }
-        let row = row.filter(|row| !is_over(Some(row))).ok_or(StoreError::NotFound)?;
-        let sealed = row.sealed.ok_or(StoreError::NotFound)?;
-        let answered = self.answered(&chunk).await?;
-        let records = plan::records(&self.stores, lease.chunk.submission, chunk.first, chunk.lines).await?;
-        let objects = Arc::clone(&self.stores.objects);
-        let pieces = stream::iter(ranges(&records)).then(move |range| {
-            let (objects, object) = (Arc::clone(&objects), sealed.object.clone());
-            async move { read(objects.as_ref(), &object, range).await }
-        });
-        let left = pieces.map(move |lines| lines.map(|lines| without(&lines, &answered)));
-        Ok(left.filter(|piece| std::future::ready(!piece.as_ref().is_ok_and(Bytes::is_empty))).boxed())
+        let source = self.source(lease).await?;
+        Ok(self.left(&source, &source.records, 1))
     }
 
     async fn keep(&self, lease: &Lease, finished: Option<Checkpoint>) -> Result<Standing, StoreError> {
@@ -237,6 +270,41 @@ impl ports::Desk for Desk {
         })
         .await
     }
+}
+
+#[async_trait]
+impl ports::Paged for Desk {
+    async fn page(&self, lease: &Lease, from: u32, bytes: u64) -> Result<LinesPage, StoreError> {
+        let source = self.source(lease).await?;
+        let rest = source.records.get(from as usize..).unwrap_or_default();
+        let Some(first) = rest.first() else {
+            return Ok(LinesPage { lines: PageLines::Here(stream::empty().boxed()), next: None });
+        };
+        let count = fitting(rest, bytes);
+        let next = from.saturating_add(u32::try_from(count.max(1)).unwrap_or(u32::MAX));
+        let next = (rest.len() > count.max(1)).then_some(next);
+        if count == 0 {
+            return self.long(&source, *first, next).await;
+        }
+        Ok(LinesPage { lines: PageLines::Here(self.left(&source, &rest[..count], READS)), next })
+    }
+}
+
+/// How many of the first records a page of so many bytes has; none: the first is longer.
+fn fitting(records: &[Record], bytes: u64) -> usize {
+    let mut whole = 0;
+    let fits = |record: &&Record| {
+        whole += u64::from(record.length) + 1;
+        whole <= bytes
+    };
+    records.iter().take(PAGE_LINES).take_while(fits).count()
+}
+
+/// Where a chunk's lines are.
+struct Source {
+    object: ObjectName,
+    records: Vec<Record>,
+    answered: Arc<BTreeSet<JobId>>,
 }
 
 /// What the row says of what is finished.

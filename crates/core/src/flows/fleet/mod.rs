@@ -9,6 +9,7 @@
 
 mod desk;
 mod plan;
+pub mod scaling;
 
 use std::sync::Arc;
 

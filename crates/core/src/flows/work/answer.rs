@@ -122,8 +122,18 @@ pub(super) fn tokens(called: &Called) -> Option<u64> {
 /// again would kill the engine again.
 pub(super) fn killed_it() -> Answer {
     let message = "The engine died twice while it ran this request; the second time it ran nothing else.";
+    refusal("engine_died", message)
+}
+
+/// What is said of a line whose answer no report can carry: for good, since another would be as long.
+pub(super) fn too_long(most: usize) -> Answer {
+    let message = format!("The engine's answer is longer than the {most} bytes that the gateway takes of one.");
+    refusal("engine_answer_too_long", &message)
+}
+
+fn refusal(code: &'static str, message: &str) -> Answer {
     let error = serde_json::json!({
-        "error": { "message": message, "type": "invalid_request_error", "param": null, "code": "engine_died" }
+        "error": { "message": message, "type": "invalid_request_error", "param": null, "code": code }
     });
     Answer::Said { status: 422, body: Bytes::from(error.to_string()), request_id: None }
 }
@@ -200,6 +210,7 @@ mod tests {
             (verdict(Called::TimedOut, Whose::Own), None, None),
             (verdict(Called::Broken("reset".to_owned()), Whose::Provider), None, None),
             (Verdict::Answered(killed_it()), Some(422), None),
+            (Verdict::Answered(too_long(9)), Some(422), None),
         ] {
             let line = line(&of);
             assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line}");

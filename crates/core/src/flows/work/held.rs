@@ -300,7 +300,8 @@ impl Held {
 
     fn answer(&mut self, line: &Line, answer: &Answer) {
         self.suspects.remove(&line.id);
-        self.unstored.add(line, answer, self.worker.clock.now_ms());
+        let most = self.report_bytes();
+        self.unstored.add(line, answer, most, self.worker.clock.now_ms());
     }
 
     /// The engine is dead. Calls that run are of no use, and one of them, or of those that just failed, may have killed it:
@@ -361,7 +362,7 @@ impl Held {
     /// Stores what is due and renews its lease; whether it is held no more.
     pub(super) async fn keep(&mut self) -> bool {
         let now_ms = self.worker.clock.now_ms();
-        let full = self.unstored.bytes() >= self.worker.rules.timing.checkpoint_bytes;
+        let full = self.unstored.bytes() >= self.worker.rules.timing.checkpoint_bytes.min(self.report_bytes());
         let old = self.unstored.since_ms.is_some_and(|since_ms| now_ms >= since_ms + self.lease.checkpoint_ms);
         let is_due = full || old || self.pending.is_some();
         if is_due || now_ms >= self.kept_ms + self.lease.lease_ms / 3 {
@@ -374,8 +375,8 @@ impl Held {
 
     /// Leaves it with all that is answered; whether that is known to have been stored.
     pub(super) async fn leave(&mut self) -> bool {
-        // A checkpoint whose reply was lost has a number of its own: it goes first.
-        while self.pending.is_some() && !self.unstored.is_empty() && self.standing != Standing::Lost {
+        // A checkpoint whose reply was lost has a number of its own, as has what one report cannot carry: these go first.
+        while self.is_more_than_one_report() && self.standing != Standing::Lost {
             let pending = self.checkpoint();
             let now_ms = self.worker.clock.now_ms();
             let told = self.worker.desk.keep(&self.lease, pending).await;
@@ -392,6 +393,18 @@ impl Held {
         self.heard(told, now_ms)
     }
 
+    /// Bytes of answers in one report at most.
+    fn report_bytes(&self) -> usize {
+        if planted(Fault::ReportUnbounded) {
+            return usize::MAX;
+        }
+        self.lease.report_bytes.unwrap_or(usize::MAX)
+    }
+
+    fn is_more_than_one_report(&self) -> bool {
+        (!self.unstored.is_empty() && self.pending.is_some()) || self.unstored.bytes() > self.report_bytes()
+    }
+
     fn leaving(&self) -> Leaving {
         let ends = self.standing == Standing::Stop || (self.is_finished() && !self.unreadable);
         if ends {
@@ -403,8 +416,11 @@ impl Held {
 
     /// The checkpoint that is to be stored: one whose reply is not known first.
     fn checkpoint(&mut self) -> Option<Checkpoint> {
-        if self.pending.is_none() && !self.unstored.is_empty() {
-            self.pending = Some(self.unstored.checkpoint(self.checkpoints));
+        let most = self.report_bytes();
+        if self.pending.is_none()
+            && let Some(checkpoint) = self.unstored.checkpoint(self.checkpoints, most)
+        {
+            self.pending = Some(checkpoint);
             self.checkpoints += 1;
         }
         if planted(Fault::CheckpointRenamed)

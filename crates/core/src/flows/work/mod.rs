@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use held::{Event, Held};
 use load::Load;
 
+use crate::faults::{Fault, planted};
 use crate::fleet::{Meter, Pace, Rates, Timing};
 use crate::ports::{Ask, Clock, Desk, Engine, NotReady, StoreError, Whose};
 
@@ -85,19 +86,44 @@ pub struct Done {
     pub deaths: u64,
 }
 
+/// When a worker ends.
+#[derive(Debug)]
+pub struct Until {
+    /// It stops: what it holds is brought or given back.
+    pub stopped: watch::Receiver<bool>,
+    /// It takes no more, and ends once it holds nothing.
+    pub finishing: watch::Receiver<bool>,
+    /// Its engine was ready and it has found nothing to take for so long, milliseconds; none: it stays.
+    pub idle_ms: Option<u64>,
+}
+
 /// Works until it is told to stop; what it holds then is brought or given back.
-pub async fn work(worker: &Worker, mut stopped: watch::Receiver<bool>) -> Done {
+pub async fn work(worker: &Worker, stopped: watch::Receiver<bool>) -> Done {
+    work_until(worker, Until { stopped, finishing: watch::channel(false).1, idle_ms: None }).await
+}
+
+/// The same until any of these.
+pub async fn work_until(worker: &Worker, until: Until) -> Done {
+    let Until { mut stopped, finishing, idle_ms } = until;
     let Rules { first, most, rates, .. } = worker.rules;
     let load = Load { pace: Pace::new(first, most), meter: Meter::new(rates, worker.clock.now_ms()) };
-    let mut shift = Shift { worker, load, absent_since_ms: None, ask_ms: 0, done: Done::default() };
+    let mut shift =
+        Shift { worker, load, absent_since_ms: None, idle_since_ms: None, ask_ms: 0, done: Done::default() };
     let mut held: Vec<Held> = Vec::new();
     while !*stopped.borrow() {
         if shift.is_away().await {
             shift.wait(&mut held, &mut stopped).await;
             continue;
         }
-        if held.len() < HELD && held.iter().all(Held::is_dry) {
+        let is_finishing = *finishing.borrow() && !planted(Fault::TakesAfterNotice);
+        if is_finishing && held.is_empty() {
+            break;
+        }
+        if !is_finishing && held.len() < HELD && held.iter().all(Held::is_dry) {
             held.extend(shift.take(held.is_empty()).await);
+        }
+        if shift.is_idle_for(&held, idle_ms) {
+            break;
         }
         if held.is_empty() {
             shift.rest(worker.rules.idle_ms, &mut stopped).await;
@@ -115,6 +141,8 @@ struct Shift<'a> {
     load: Load,
     /// Since when the engine is not ready.
     absent_since_ms: Option<u64>,
+    /// Since when the engine is ready and there is nothing to take.
+    idle_since_ms: Option<u64>,
     /// The desk had nothing, and is not asked before that.
     ask_ms: u64,
     done: Done,
@@ -131,6 +159,17 @@ impl Shift<'_> {
             Err(error) => waiting(&error.why),
         }
         self.absent_since_ms.is_some()
+    }
+
+    /// Whether it has found nothing for so long.
+    fn is_idle_for(&mut self, held: &[Held], idle_ms: Option<u64>) -> bool {
+        if !held.is_empty() || self.absent_since_ms.is_some() {
+            self.idle_since_ms = None;
+            return false;
+        }
+        let now_ms = self.worker.clock.now_ms();
+        let since_ms = *self.idle_since_ms.get_or_insert(now_ms);
+        idle_ms.is_some_and(|idle_ms| now_ms.saturating_sub(since_ms) >= idle_ms)
     }
 
     /// Keeps what is held while the engine is not ready; after a while others may have it.
@@ -252,7 +291,9 @@ impl Shift<'_> {
     /// taken by others when its lease is over.
     async fn leave(&mut self, held: Vec<Held>) {
         let until_ms = self.worker.clock.now_ms().saturating_add(self.worker.rules.grace_ms);
-        for mut chunk in held {
+        // What was not begun is somebody else's at once.
+        let (running, unbegun): (Vec<_>, Vec<_>) = held.into_iter().partition(|chunk| chunk.running() > 0);
+        for mut chunk in unbegun.into_iter().chain(running) {
             chunk.last_calls(until_ms, &mut self.load).await;
             chunk.leave().await;
             self.count(&mut chunk);

@@ -1,8 +1,10 @@
 //! Answers that are to be stored.
 
+use std::collections::VecDeque;
+
 use bytes::BytesMut;
 
-use super::answer::Answer;
+use super::answer::{Answer, too_long};
 use super::line::Line;
 use crate::ports::Checkpoint;
 
@@ -10,24 +12,29 @@ use crate::ports::Checkpoint;
 #[derive(Debug, Default)]
 pub(super) struct Unstored {
     bytes: BytesMut,
-    lines: u32,
-    failed: u32,
+    /// Of each line its bytes, and whether it was not answered with success.
+    lines: VecDeque<(usize, bool)>,
     /// When the first of them came, Unix milliseconds.
     pub(super) since_ms: Option<u64>,
 }
 
 impl Unstored {
-    /// A line has its answer.
-    pub(super) fn add(&mut self, line: &Line, answer: &Answer, now_ms: u64) {
+    /// A line has its answer; one of more than `most` bytes is an error instead, since no report could carry it.
+    pub(super) fn add(&mut self, line: &Line, answer: &Answer, most: usize, now_ms: u64) {
+        let start = self.bytes.len();
         answer.write(&mut self.bytes, &line.custom_id, &line.quoted);
-        self.lines += 1;
-        self.failed += u32::from(!answer.succeeded());
+        let is_long = self.bytes.len() - start > most;
+        if is_long {
+            self.bytes.truncate(start);
+            too_long(most).write(&mut self.bytes, &line.custom_id, &line.quoted);
+        }
+        self.lines.push_back((self.bytes.len() - start, is_long || !answer.succeeded()));
         self.since_ms.get_or_insert(now_ms);
     }
 
     /// Whether there is none.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.lines == 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
     }
 
     /// How many bytes they have.
@@ -35,9 +42,18 @@ impl Unstored {
         self.bytes.len()
     }
 
-    /// All of them, as the checkpoint of that number.
-    pub(super) fn checkpoint(&mut self, number: u32) -> Checkpoint {
-        let Self { bytes, lines, failed, .. } = std::mem::take(self);
-        Checkpoint { number, bytes: bytes.freeze(), lines, failed }
+    /// The first of them, as many as fit into so many bytes, as the checkpoint of that number; what is left is as old as it
+    /// was.
+    pub(super) fn checkpoint(&mut self, number: u32, most: usize) -> Option<Checkpoint> {
+        let (mut bytes, mut lines, mut failed) = (0, 0, 0);
+        while let Some((length, is_failed)) = self.lines.front().copied()
+            && (lines == 0 || bytes + length <= most)
+        {
+            self.lines.pop_front();
+            (bytes, lines, failed) = (bytes + length, lines + 1, failed + u32::from(is_failed));
+        }
+        self.since_ms = self.since_ms.filter(|_| !self.lines.is_empty());
+        let bytes = self.bytes.split_to(bytes).freeze();
+        (lines > 0).then_some(Checkpoint { number, bytes, lines, failed })
     }
 }

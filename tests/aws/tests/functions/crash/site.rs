@@ -85,6 +85,7 @@ impl Site {
                 parameters: "/offpeak/crash/".to_owned(),
                 sealing_key: Some(sealing_key(&aws).await),
                 job_index: false,
+                chunks: None,
                 event_bus: None,
             },
             endpoint: url().to_owned(),
