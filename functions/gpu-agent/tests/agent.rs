@@ -87,6 +87,7 @@ impl Scene {
                 most: 4,
                 idle_ms: 5_000,
                 grace_ms: 40_000,
+                rates: Rates::default(),
                 timing: Timing::default(),
             },
         };
