@@ -10,6 +10,10 @@ use tokio::sync::watch;
 /// Between two looks at what is announced, milliseconds: a notice is two minutes.
 const WATCH_MS: u64 = 5_000;
 
+/// From the end of an instance to when its group waits for a word from it, milliseconds: without that word it waits for two
+/// minutes, which are paid for.
+const HOOK_MS: u64 = 15_000;
+
 /// How often the end of the instance is asked for before somebody else has to.
 const TRIES: u32 = 5;
 
@@ -41,11 +45,15 @@ pub async fn handle(
     let (why, done) = until(done, watched, told, &stopping).await;
     let Done { lines, failed, chunks, deaths } = done;
     tracing::info!(?why, lines, failed, chunks, deaths, "the work is over");
-    match why {
-        Why::Over => insist(worker.clock.as_ref(), async || machine.end().await).await.context("ending the instance"),
-        Why::TakenBack => insist(worker.clock.as_ref(), async || machine.let_go().await).await.context("letting go"),
-        Why::Stopped => Ok(()),
+    let clock = worker.clock.as_ref();
+    if why == Why::Over {
+        insist(clock, async || machine.end().await).await.context("ending the instance")?;
+        clock.sleep_ms(HOOK_MS).await;
     }
+    if why != Why::Stopped {
+        insist(clock, async || machine.let_go().await).await.context("letting the instance go")?;
+    }
+    Ok(())
 }
 
 /// Waits for the end of the work, which either of the others brings about.

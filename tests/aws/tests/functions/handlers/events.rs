@@ -69,7 +69,7 @@ async fn answered(fakes: &Fakes, ports: &Ports, event: &str) -> Response {
 
 #[test]
 fn every_event_is_some_functions() {
-    let known = ["front-door-", "packer-", "poller", "notifier", "operator-"];
+    let known = ["front-door-", "packer-", "poller", "notifier", "operator-", "scaler"];
     for stem in events("").keys() {
         assert!(known.iter().any(|prefix| stem.starts_with(prefix)), "whose is events/{stem}.json?");
     }
