@@ -10,7 +10,7 @@ use offpeak_core::endpoint::Endpoint;
 use offpeak_core::fleet::{self, Timing};
 use offpeak_core::flows::fleet::{Desk, Fleet, Stores};
 use offpeak_core::ids::{CredentialId, FileId, JobId, NativeBatchId, ObjectName, SubmissionId, TenantId};
-use offpeak_core::lane::Lane;
+use offpeak_core::lane::{Lane, Terms};
 use offpeak_core::ports::{
     Ask, Backend as _, Checkpoint, Clock as _, CreateReply, Desk as _, Lease, NewBatch, Objects as _, PageLines,
     Paged as _, Submissions as _,
@@ -56,6 +56,7 @@ async fn held() -> (Fakes, Desk, Lease) {
         manifest_sha256: Manifest::sha256(&manifest),
         size: Size { requests: LINES, bytes: lines.len() as u64, tokens: 1, inputs: 0 },
         deadline_ms: fakes.clock.now_ms() + 1_000_000,
+        turn_ms: None,
     };
     for (name, bytes) in [(&sealed.object, lines), (&sealed.manifest, manifest)] {
         let mut writer = fakes.objects.create(name).await.unwrap();
@@ -68,6 +69,7 @@ async fn held() -> (Fakes, Desk, Lease) {
         endpoint: Endpoint::ChatCompletions,
         model: "m".to_owned(),
         class: "soon".to_owned(),
+        terms: Terms::default(),
     };
     let row = Submission {
         id: submission,
