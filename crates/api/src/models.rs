@@ -72,17 +72,27 @@ fn at_provider(route: &Route) -> bool {
 }
 
 fn model(id: &str, route: &Route) -> Value {
-    let model = json!({"id": id, "object": "model", "created": 0, "owned_by": route.target.provider});
+    let (_, owner) = backend(&route.target);
+    let model = json!({"id": id, "object": "model", "created": 0, "owned_by": owner});
     with_targets(model, route, id)
+}
+
+/// What kind of backend a target is, and whose: a provider's name, or that of own model servers.
+fn backend(target: &Target) -> (&'static str, &str) {
+    match fleet::live_provider(&target.provider) {
+        Some(provider) => ("live", provider),
+        None if target.provider == fleet::NAME => ("fleet", fleet::NAME),
+        None => ("provider", &target.provider),
+    }
 }
 
 /// The model, and beside what OpenAI says of it where it runs: in order of price, each with the longest that it takes.
 fn with_targets(mut model: Value, route: &Route, id: &str) -> Value {
     let target = |target: &Target| {
-        let backend = if target.provider == fleet::NAME { "fleet" } else { "provider" };
+        let (backend, provider) = backend(target);
         let model = target.upstream_model.as_deref().unwrap_or(id);
         let within_s = target.within_ms.div_ceil(1_000);
-        json!({"backend": backend, "provider": target.provider, "model": model, "within_seconds": within_s})
+        json!({"backend": backend, "provider": provider, "model": model, "within_seconds": within_s})
     };
     if let Some(fields) = model.as_object_mut() {
         let targets: Vec<Value> = route.targets().map(target).collect();

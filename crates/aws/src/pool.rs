@@ -54,6 +54,9 @@ impl Pool {
             ceiling: number(&MOST, &must(&MOST)?)?,
             ..Scaling::default()
         };
+        if scaling.silent_ms <= scaling.boot_ms {
+            return Err(SILENT.odd("more than FleetBootMinutes: whoever starts is silent"));
+        }
         Ok(Self {
             table: must(&TABLE)?,
             bucket: must(&BUCKET)?,
@@ -120,7 +123,9 @@ mod tests {
             let error = with(name, "").unwrap_err();
             assert!(matches!(error, ResourceError::Missing { variable, .. } if variable == name), "{error}");
         }
-        for (name, value) in [("OFFPEAK_FLEET_RATE", "many"), ("OFFPEAK_FLEET_FALL_BACK", "-1")] {
+        for (name, value) in
+            [("OFFPEAK_FLEET_RATE", "many"), ("OFFPEAK_FLEET_FALL_BACK", "-1"), ("OFFPEAK_FLEET_SILENT", "4")]
+        {
             let error = with(name, value).unwrap_err();
             assert!(matches!(error, ResourceError::Odd { variable, .. } if variable == name), "{error}");
         }

@@ -114,8 +114,12 @@ impl Target {
     fn read_grace(&mut self, section: &mut Section<'_>, later: &[Self], problems: &mut Problems) {
         let grace = section.text("grace", problems);
         let shortest = later.iter().map(|target| target.within).min();
+        let is_live = self.is_live();
         let leaves_time = |text: &String| {
             let grace = deadline(text)?;
+            if is_live {
+                return Err("live calls that run are paid, and would be made again at the next target".to_owned());
+            }
             match shortest {
                 None => Err("nothing comes after this target; write a [[route.then]]".to_owned()),
                 Some(within) if grace <= within => Err(format!(

@@ -8,15 +8,23 @@ use serde_json::json;
 
 const COUNT: usize = 60;
 
-/// Every model to the first provider, and from there to the second.
+/// Every model to the first provider, and from there to the second's batches.
 fn two(second: &Upstream, route: &str) -> String {
+    two_by(second, "provider", route)
+}
+
+/// The same, to another of the second's backends.
+fn two_by(second: &Upstream, backend: &str, route: &str) -> String {
     format!(
         "[[provider]]\nname = \"second\"\nbase_url = \"{}\"\n[batches]\nwindows = \"any\"\n[[route]]\nmodel = \"*\"\n\
-         provider = \"simulated\"\n{route}\n[[route.then]]\nprovider = \"second\"\nupstream_model = \"another\"\n\
+         provider = \"simulated\"\n{route}\n[[route.then]]\nbackend = \"{backend}\"\nprovider = \"second\"\nupstream_model = \"another\"\n\
          within = \"2s\"\n",
         second.url()
     )
 }
+
+/// Time enough at the second, on a starved machine, too.
+const IN_TIME: &str = "within = \"1s\"\ngrace = \"40s\"\ndeadline = \"45s\"";
 
 /// A provider whose batches never end by themselves.
 async fn stalled() -> Upstream {
@@ -26,12 +34,25 @@ async fn stalled() -> Upstream {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_of_a_stalled_provider_are_finished_by_the_next_in_time() {
     let (first, second) = (stalled().await, Upstream::sound().await);
-    let route = two(&second, "within = \"1s\"\ngrace = \"6s\"\ndeadline = \"10s\"");
+    let route = two(&second, IN_TIME);
     let gateway = Gateway::before(&first).config(&route).start().await;
     Load::of(&gateway.http, "late", COUNT).run().await.all_right(COUNT);
     let (kept, taken) = (first.counts(), second.counts());
     assert!(kept.lines_run > 0 && taken.lines_run > 0, "{kept:?} {taken:?}");
     assert_eq!((kept.lines_run + taken.lines_run, kept.paid_twice, taken.paid_twice), (COUNT as u64, 0, 0));
+    gateway.passes_audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_late_is_finished_by_live_calls() {
+    let (first, second) = (stalled().await, Upstream::sound().await);
+    let route = two_by(&second, "live", IN_TIME);
+    let gateway = Gateway::before(&first).config(&route).start().await;
+    Load::of(&gateway.http, "late", COUNT).run().await.all_right(COUNT);
+    let (kept, taken) = (first.counts(), second.counts());
+    assert!(kept.lines_run > 0 && taken.live_run > 0, "{kept:?} {taken:?}");
+    assert_eq!((kept.lines_run + taken.live_run, kept.paid_twice), (COUNT as u64, 0));
+    assert_eq!((taken.live_distinct, taken.batches_created), (taken.live_run, 0));
     gateway.passes_audit().await;
 }
 

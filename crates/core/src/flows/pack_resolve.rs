@@ -136,8 +136,10 @@ impl Packing<'_> {
                 if filling.lists(candidate.received.message.job) || planted(Fault::UnclearLeftOut) {
                     filling.receipts.push(candidate.received.receipt);
                 } else {
-                    // Its own claim took effect and nobody heard of it.
-                    filling.add(*candidate).await?;
+                    // Its own claim took effect and nobody heard of it; a message of before has another target's model.
+                    let mut candidate = *candidate;
+                    candidate.body = for_model(&candidate.body, &lane.model);
+                    filling.add(candidate).await?;
                 }
             }
             Resolved::LeaveAlone => self.holding = true,

@@ -212,6 +212,8 @@ impl Shift<'_> {
         let taken = self.worker.desk.take(&Ask { worker: self.worker.rules.name.clone(), models }).await;
         let lease = taken.unwrap_or_else(|error| {
             not_taken(&error);
+            // Nobody said that there is nothing.
+            self.idle_since_ms = None;
             None
         })?;
         self.ask_ms = 0;
