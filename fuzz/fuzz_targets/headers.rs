@@ -13,7 +13,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use offpeak_api::{Abilities, Auth, BatchRules, Target, Gateway, Pattern, Route, Routes, Rules, Waiters, router};
+use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Target, Waiters, router};
 use offpeak_core::class::Rule;
 use offpeak_core::ids::{JobId, TenantId};
 use offpeak_core::job::State;
