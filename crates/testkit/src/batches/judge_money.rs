@@ -7,35 +7,23 @@ use offpeak_core::ids::{NativeBatchId, SubmissionId};
 use serde_json::Value;
 
 use super::judge::{Case, was_forsaken};
+use crate::crash::targets::misnamed;
 use crate::provider::Execution;
 
 pub(super) fn judge(case: &mut Case<'_>) {
     let runs = runs(case);
     no_line_is_paid_twice(case, &runs);
     every_submission_is_one_batch_that_fits(case);
-    every_line_names_its_targets_model(case);
+    for why in misnamed(&case.world.watch.fakes) {
+        case.fail(why);
+    }
     nothing_private_leaves(case);
     usage_is_what_was_answered(case);
 }
 
-/// A line that was taken to another target was written anew for it.
-fn every_line_names_its_targets_model(case: &mut Case<'_>) {
-    for row in case.world.watch.fakes.submissions.snapshot() {
-        let object = row.sealed.as_ref().and_then(|sealed| case.world.watch.fakes.objects.bytes(&sealed.object));
-        for line in object.unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let line: Value = serde_json::from_slice(line).unwrap_or_default();
-            if line["body"]["model"] != row.lane.model {
-                case.fail(format!("{} is for {}, and has {line}", row.id, row.lane.model));
-            }
-        }
-    }
-}
-
 /// Step 6: the lines of what is private run on own model servers only.
 fn nothing_private_leaves(case: &mut Case<'_>) {
-    let providers = &case.world.providers;
-    let outside: Vec<Execution> =
-        [&providers.first, &providers.second].iter().flat_map(|one| one.executions()).collect();
+    let outside = case.world.providers.outside();
     for (_, plan, batch) in case.callers() {
         let ours = |run: &&Execution| batch.part(run.submission).is_some();
         if let Some(run) = outside.iter().find(ours).filter(|_| plan.private) {

@@ -6,10 +6,10 @@ use offpeak_core::ids::{JobId, SubmissionId};
 use offpeak_core::job::State;
 use offpeak_core::submission::line::{self, LineOutcome};
 use offpeak_core::submission::manifest::Manifest;
-use serde_json::Value;
 
 use super::judge::Case;
 use super::plan::SKEW_MS;
+use super::targets::misnamed;
 use crate::provider::Execution;
 
 pub(super) fn judge(case: &mut Case<'_>) {
@@ -17,7 +17,9 @@ pub(super) fn judge(case: &mut Case<'_>) {
     no_paid_answer_is_thrown_away(case);
     every_submission_is_one_batch(case);
     every_submission_fits(case);
-    every_line_names_its_targets_model(case);
+    for why in misnamed(&case.world.watch.fakes) {
+        case.fail(why);
+    }
     nothing_private_leaves(case);
     usage_is_what_was_answered(case);
 }
@@ -101,24 +103,9 @@ fn every_submission_fits(case: &mut Case<'_>) {
     }
 }
 
-/// A line that was taken to another target was written anew for it.
-fn every_line_names_its_targets_model(case: &mut Case<'_>) {
-    for row in case.submissions.values().cloned().collect::<Vec<_>>() {
-        let object = row.sealed.as_ref().and_then(|sealed| case.world.watch.fakes.objects.bytes(&sealed.object));
-        for line in object.unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let line: Value = serde_json::from_slice(line).unwrap_or_default();
-            if line["body"]["model"] != row.lane.model {
-                case.fail(format!("{} is for {}, and has {line}", row.id, row.lane.model));
-            }
-        }
-    }
-}
-
 /// Step 6: what is private runs on own model servers, whatever became of it on the way.
 fn nothing_private_leaves(case: &mut Case<'_>) {
-    let providers = &case.world.providers;
-    let outside: Vec<Execution> =
-        [&providers.first, &providers.second].iter().flat_map(|one| one.executions()).collect();
+    let outside = case.world.providers.outside();
     for run in outside {
         let Some(job) = run.custom_id.parse::<JobId>().ok().and_then(|id| case.jobs.get(&id)) else { continue };
         if case.caller(job).is_some_and(|caller| caller.private) {

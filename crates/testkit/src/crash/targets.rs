@@ -9,9 +9,10 @@ use offpeak_core::ports::Backend;
 use offpeak_core::route::{Pattern, Route, Target};
 use offpeak_core::submission::Limits;
 use offpeak_core::timing::Timing;
+use serde_json::Value;
 
 use super::plan::Temper;
-use crate::fakes::{Random, TokioClock};
+use crate::fakes::{Fakes, Random, TokioClock};
 use crate::provider::{BatchSummary, Execution, Script, ScriptedProvider, Span};
 
 /// The first provider's name.
@@ -92,10 +93,30 @@ impl Targets {
         [&self.first, &self.second, &self.fleet].into_iter().flat_map(ScriptedProvider::executions).collect()
     }
 
+    /// Every execution so far that left own model servers.
+    pub fn outside(&self) -> Vec<Execution> {
+        [&self.first, &self.second].into_iter().flat_map(ScriptedProvider::executions).collect()
+    }
+
     /// Every batch so far, at whichever target.
     pub fn batches(&self) -> Vec<BatchSummary> {
         [&self.first, &self.second, &self.fleet].into_iter().flat_map(ScriptedProvider::batches).collect()
     }
+}
+
+/// Sealed lines that name another model than their lane's: each that is taken to another target is written anew for it.
+pub(crate) fn misnamed(fakes: &Fakes) -> Vec<String> {
+    let mut misnamed = Vec::new();
+    for row in fakes.submissions.snapshot() {
+        let object = row.sealed.as_ref().and_then(|sealed| fakes.objects.bytes(&sealed.object)).unwrap_or_default();
+        for line in object.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: Value = serde_json::from_slice(line).unwrap_or_default();
+            if line["body"]["model"] != row.lane.model {
+                misnamed.push(format!("{} is for {}, and has {line}", row.id, row.lane.model));
+            }
+        }
+    }
+    misnamed
 }
 
 /// A script under which nothing fails, and quickly.
