@@ -13,6 +13,7 @@ use crate::report::{Table, median};
 
 /// Runs of which the median is shown.
 const RUNS: usize = 3;
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// `files`: one input of 200 MB, until the batch is `in_progress`.
 pub(crate) async fn files(table: &mut Table) -> anyhow::Result<()> {
@@ -124,8 +125,14 @@ fn id((status, body): (u16, &[u8])) -> anyhow::Result<String> {
 }
 
 /// Waits until the batch is in one of these states; returns the id of its output file, or nothing.
-pub(crate) async fn wait(gateway: &Gateway, batch: &str, states: &[&str]) -> anyhow::Result<String> {
-    for _ in 0..12_000 {
+async fn wait(gateway: &Gateway, batch: &str, states: &[&str]) -> anyhow::Result<String> {
+    look(gateway, batch, states, Duration::from_millis(10)).await
+}
+
+/// The same with so long between two looks, each of which costs the machine something.
+pub(crate) async fn look(gateway: &Gateway, batch: &str, states: &[&str], pause: Duration) -> anyhow::Result<String> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         let now = gateway.get(&format!("/v1/batches/{batch}")).await?;
         match now["status"].as_str() {
             Some(state) if states.contains(&state) => {
@@ -134,7 +141,7 @@ pub(crate) async fn wait(gateway: &Gateway, batch: &str, states: &[&str]) -> any
             Some("validating" | "in_progress" | "finalizing") => {}
             Some(_) | None => bail!("the batch ended otherwise: {now}"),
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(pause).await;
     }
     bail!("waited too long for {batch}")
 }

@@ -1,10 +1,11 @@
 //! A worker beside a real vLLM, against a direct load of the same server: `make test-vllm`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 
-use crate::batches::{create, wait};
+use crate::batches::{create, look};
 use crate::client::{Load, Request, connect};
 use crate::meter::Meter;
 use crate::process::{Gateway, Simulator, Vllm};
@@ -15,6 +16,8 @@ const PAIRS: usize = 5;
 const REQUESTS: usize = 2_000;
 /// Calls at once: what the server runs at once (`--max-num-seqs`).
 const AT_ONCE: usize = 64;
+/// Between two looks at a batch: the engine needs the whole machine, and what it is asked for ends by the wire.
+const LOOK: Duration = Duration::from_millis(500);
 
 const CONFIG: &str = "[[route]]\nmodel = \"tiny\"\nbackend = \"fleet\"\n";
 
@@ -22,7 +25,7 @@ const CONFIG: &str = "[[route]]\nmodel = \"tiny\"\nbackend = \"fleet\"\n";
 pub(crate) async fn pairs(table: &mut Table) -> anyhow::Result<()> {
     let (vllm, simulator) = (Vllm::start().await?, Simulator::start()?);
     let meter = Meter::before(vllm.address).await?;
-    let gateway = Gateway::start_with(&simulator, &["--poll-interval", "100ms"], CONFIG)?;
+    let gateway = Gateway::start_with(&simulator, &["--poll-interval", "1s"], CONFIG)?;
     let _worker = gateway.worker(meter.address, AT_ONCE)?;
     directly(&meter).await?;
     let (mut direct, mut worked, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
@@ -68,7 +71,7 @@ async fn through(gateway: &Gateway, meter: &Meter) -> anyhow::Result<f64> {
     let mut stream = connect(gateway.address).await?;
     meter.reset();
     let batch = create(&mut stream, &format!(r#""requests":[{}]"#, lines.join(","))).await?;
-    wait(gateway, &batch, &["completed"]).await?;
+    look(gateway, &batch, &["completed"], LOOK).await?;
     let counts = gateway.get(&format!("/v1/batches/{batch}")).await?["request_counts"].clone();
     if counts["completed"] != REQUESTS {
         bail!("the batch ended with {counts}");
