@@ -215,6 +215,12 @@ impl Gateway {
         self.setup.set(flag, value);
     }
 
+    /// The variables that it began with, each ended by a zero byte.
+    pub fn environment(&self) -> String {
+        let process = self.process.as_ref().expect("a running gateway");
+        std::fs::read_to_string(format!("/proc/{}/environ", process.id())).expect("its environment")
+    }
+
     /// Memory that it holds now, in KiB.
     pub fn resident_kib(&self) -> u64 {
         let process = self.process.as_ref().expect("a running gateway");

@@ -137,109 +137,20 @@ impl fmt::Debug for Machine {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-    use std::net::{TcpListener, TcpStream};
-    use std::sync::Arc;
-    use std::thread;
-
     use offpeak_core::ports::Machine as _;
-    use parking_lot::Mutex;
+    use offpeak_testkit::instance::Instance;
 
     use super::*;
 
-    /// What an instance's metadata says, and what its group is asked: on a port of this machine.
-    #[derive(Debug, Clone)]
-    struct Instance {
-        url: String,
-        metadata: Arc<Mutex<BTreeMap<String, String>>>,
-        asked: Arc<Mutex<Vec<String>>>,
-        /// What the group answers.
-        refusal: Arc<Mutex<Option<&'static str>>>,
-        gives_tokens: bool,
-    }
-
-    const TOKEN: &str = "a-token";
-    const CREDENTIALS: &str = r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"AKID","SecretAccessKey":"s",
-        "Token":"t","LastUpdated":"2026-11-29T00:00:00Z","Expiration":"2099-01-01T00:00:00Z"}"#;
-
-    impl Instance {
-        fn start(gives_tokens: bool) -> Self {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let url = format!("http://{}", listener.local_addr().unwrap());
-            let said = [
-                ("instance-id", "i-0123"),
-                ("placement/region", "us-east-1"),
-                ("tags/instance/offpeak-group", "s-spot"),
-                ("autoscaling/target-lifecycle-state", "InService"),
-                ("iam/security-credentials/", "role"),
-                ("iam/security-credentials/role", CREDENTIALS),
-            ];
-            let metadata = said.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
-            let metadata = Arc::new(Mutex::new(metadata));
-            let instance = Self { url, metadata, asked: Arc::default(), refusal: Arc::default(), gives_tokens };
-            let serving = instance.clone();
-            thread::spawn(move || listener.incoming().for_each(|stream| serving.answer(stream.unwrap())));
-            instance
-        }
-
-        fn says(&self, path: &str, text: &str) {
-            self.metadata.lock().insert(path.to_owned(), text.to_owned());
-        }
-
-        fn answer(&self, stream: TcpStream) {
-            let mut reader = BufReader::new(stream);
-            let (mut first, mut headers) = (String::new(), BTreeMap::new());
-            reader.read_line(&mut first).unwrap();
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-                headers.insert(name.to_lowercase(), value.to_owned());
-            }
-            let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let (status, text) = self.reply(&first, &headers, &String::from_utf8(body).unwrap());
-            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n", text.len());
-            let ttl = "x-aws-ec2-metadata-token-ttl-seconds: 21600";
-            write!(reader.get_mut(), "{head}{ttl}\r\n\r\n{text}").unwrap();
-        }
-
-        fn reply(&self, first: &str, headers: &BTreeMap<String, String>, body: &str) -> (u16, String) {
-            let path = first.split(' ').nth(1).unwrap();
-            if first.starts_with("PUT /latest/api/token") {
-                let asks = headers.contains_key("x-aws-ec2-metadata-token-ttl-seconds");
-                return if asks && self.gives_tokens { (200, TOKEN.to_owned()) } else { (403, String::new()) };
-            }
-            if let Some(path) = path.strip_prefix("/latest/meta-data/") {
-                let shown = headers.get("x-aws-ec2-metadata-token").is_some_and(|token| token == TOKEN);
-                let told = self.metadata.lock().get(path).cloned();
-                return if shown {
-                    told.map_or((404, String::new()), |told| (200, told))
-                } else {
-                    (401, String::new())
-                };
-            }
-            self.asked.lock().push(body.to_owned());
-            if let Some(message) = *self.refusal.lock() {
-                let error = format!("<Error><Code>ValidationError</Code><Message>{message}</Message></Error>");
-                return (400, format!("<ErrorResponse>{error}</ErrorResponse>"));
-            }
-            let action = body.split('&').find_map(|field| field.strip_prefix("Action=")).unwrap();
-            (200, format!("<{action}Response><{action}Result/></{action}Response>"))
-        }
-
-        async fn machine(&self) -> Result<Machine, StoreError> {
-            let connection = Connection { endpoint: Some(self.url.clone()), ..Connection::default() };
-            Machine::this(&connection, Some(&self.url)).await
-        }
+    async fn machine_of(instance: &Instance) -> Result<Machine, StoreError> {
+        let connection = Connection { endpoint: Some(instance.url().to_owned()), ..Connection::default() };
+        Machine::this(&connection, Some(instance.url())).await
     }
 
     #[tokio::test]
     async fn what_is_announced_is_read_with_a_token() {
-        let instance = Instance::start(true);
-        let machine = instance.machine().await.unwrap();
+        let instance = Instance::start();
+        let machine = machine_of(&instance).await.unwrap();
         assert_eq!((machine.id(), machine.group.as_str()), ("i-0123", "s-spot"));
         assert_eq!(machine.notice().await.unwrap(), None);
         instance.says(REBALANCE, r#"{"noticeTime":"2026-11-29T00:00:00Z"}"#);
@@ -250,32 +161,32 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_that_ends_it_is_heard_of() {
-        let instance = Instance::start(true);
-        let machine = instance.machine().await.unwrap();
+        let instance = Instance::start();
+        let machine = machine_of(&instance).await.unwrap();
         instance.says(LIFECYCLE, "Terminated");
         assert_eq!(machine.notice().await.unwrap(), Some(Notice::Ending));
     }
 
     #[tokio::test]
     async fn without_a_token_nothing_is_known() {
-        let error = Instance::start(false).machine().await.unwrap_err();
+        let error = machine_of(&Instance::without_tokens()).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     }
 
     #[tokio::test]
     async fn it_lets_go_and_ends_itself_by_its_own_identity() {
-        let instance = Instance::start(true);
-        let machine = instance.machine().await.unwrap();
+        let instance = Instance::start();
+        let machine = machine_of(&instance).await.unwrap();
         machine.let_go().await.unwrap();
         machine.end().await.unwrap();
-        let asked = instance.asked.lock().clone();
+        let asked = instance.asked();
         let says = |call: &str, words: &[&str]| words.iter().all(|word| call.contains(word));
         let let_go = ["CompleteLifecycleAction", "s-spot", "i-0123", HOOK, "CONTINUE"];
         assert!(says(&asked[0], &let_go), "{asked:?}");
         assert!(says(&asked[1], &["TerminateInstanceInAutoScalingGroup", "i-0123", "true"]), "{asked:?}");
-        *instance.refusal.lock() = Some("No active Lifecycle Action found with instance ID i-0123");
+        instance.refuses("No active Lifecycle Action found with instance ID i-0123");
         machine.let_go().await.unwrap();
-        *instance.refusal.lock() = Some("It is another's");
+        instance.refuses("It is another's");
         assert!(machine.let_go().await.is_err() && machine.end().await.is_err());
     }
 }

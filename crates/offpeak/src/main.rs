@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod demo;
 mod engine;
+mod memory;
 mod output;
 mod serve;
 mod telemetry;
@@ -38,7 +39,10 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::start(&cli.log)?;
     match cli.command {
-        Command::Serve(flags) => serve::run(Config::load(&flags)?).map(|()| ExitCode::SUCCESS),
+        Command::Serve(flags) => {
+            memory::give_back();
+            serve::run(Config::load(&flags)?).map(|()| ExitCode::SUCCESS)
+        }
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => commands::simulate::run(&options),
         Command::Batch(command) => batch::run(command),

@@ -18,6 +18,8 @@ pub struct Options {
     pub max_file_bytes: usize,
     /// Models that `GET /v1/models` lists. Others work too, unless their name starts with `missing-`.
     pub models: Vec<String>,
+    /// Whether callers may go without a key, as at a model server of one's own. Default no.
+    pub is_open: bool,
 }
 
 impl Default for Options {
@@ -30,6 +32,7 @@ impl Default for Options {
             max_lines: 50_000,
             max_file_bytes: 200 << 20,
             models: models.map(str::to_owned).to_vec(),
+            is_open: false,
         }
     }
 }

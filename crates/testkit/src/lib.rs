@@ -10,6 +10,7 @@ pub mod crash;
 pub mod emulator;
 pub mod fakes;
 pub mod fleet;
+pub mod instance;
 pub mod provider;
 pub mod samples;
 mod samples_batches;

@@ -20,6 +20,7 @@
 )]
 
 mod actions;
+mod agent;
 mod aws;
 mod calls;
 mod crew;
@@ -44,6 +45,7 @@ mod world;
 mod xml;
 
 pub use actions::{action, arn};
+pub use agent::Agent;
 pub use aws::{Aws, Invocation};
 pub use calls::{Call, Calls};
 pub use deployment::Deployment;

@@ -23,6 +23,13 @@ const CONFIG: &str = "[webhooks]\nallow_private = true\n\n[waiting]\nretry_after
     create_grace = \"2s\"\n\n[[route]]\nmodel = \"gpt-*\"\n[[route]]\nmodel = \"text-embedding-*\"\n\
     [[route]]\nmodel = \"omni-*\"\n";
 
+/// What a route to own model servers is: leases that a test can outwait, and chunks of which a batch has several.
+const FLEET: &str = "\n[[route]]\nmodel = \"own-*\"\nbackend = \"fleet\"\n\n[fleet]\nchunk_lines = 50\nlease = \"4s\"\n\
+    checkpoint = \"500ms\"\n";
+
+/// What workers show.
+const WORKERS_KEY: &str = "wk-workers-only";
+
 /// The schedules. They rest, but where a test has them tick: a tick in the middle of another test takes jobs apart that
 /// it wants together, and the emulator ends a function that runs while it is deployed again, with the messages that it
 /// holds, where AWS lets it end by itself.
@@ -115,6 +122,12 @@ impl World {
         stack
     }
 
+    /// Gives the stack a route to own model servers and the key of their workers; its next deployment takes them up.
+    pub async fn route_to_own(&self) {
+        put(&self.aws, NAME, ("config", "String"), &format!("{CONFIG}{}{FLEET}", nightly())).await;
+        put(&self.aws, NAME, ("keys/OFFPEAK_WORKER_KEY", "SecureString"), WORKERS_KEY).await;
+    }
+
     /// Deploys another stack beside it, with these parameters changed. Its schedules rest, `more_schedules` among them.
     pub async fn beside(&self, name: &str, more: &[(&str, &str)], more_schedules: &[&str]) -> Stack {
         configure(&self.aws, name).await;
@@ -180,10 +193,14 @@ fn far_hour() -> u64 {
     *HOUR.get_or_init(|| (now_ms() / 3_600_000 + 12) % 24)
 }
 
+/// The class `nightly`, which departs at no hour of these tests.
+fn nightly() -> String {
+    format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour())
+}
+
 /// Stores what a stack of that name reads.
 async fn configure(aws: &Aws, stack: &str) {
-    let nightly = format!("\n[[class]]\nname = \"nightly\"\nat = \"{:02}:00\"\n", far_hour());
-    put(aws, stack, ("config", "String"), &format!("{CONFIG}{nightly}")).await;
+    put(aws, stack, ("config", "String"), &format!("{CONFIG}{}", nightly())).await;
     put(aws, stack, ("keys/OPENAI_API_KEY", "SecureString"), "sk-own").await;
 }
 

@@ -12,6 +12,7 @@ mod aws {
     mod bodies;
     mod door;
     mod files;
+    mod fleet;
     mod inbox;
     mod passthrough;
     mod privileges;

@@ -24,6 +24,15 @@ async fn health_readiness_and_counts_are_told() {
     assert!(stats["latency_ms"]["p99"].as_u64() >= stats["latency_ms"]["p50"].as_u64(), "{stats}");
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[tokio::test]
+async fn large_blocks_of_memory_go_back_to_the_system() {
+    let upstream = Upstream::sound().await;
+    let gateway = Gateway::before(&upstream).start().await;
+    let environment = gateway.environment();
+    assert!(environment.contains("MALLOC_MMAP_THRESHOLD_=131072\0"), "{environment}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_simulator_serves_as_a_process_of_its_own() {
     let home = Home::new();

@@ -5,7 +5,8 @@ use offpeak_tests_aws::{Fact, World, left};
 use serde_json::{Value, json};
 
 use super::{
-    batches, bill, bill_batches, bodies, door, files, inbox, passthrough, privileges, rare, schedules, sdk, webhooks,
+    batches, bill, bill_batches, bodies, door, files, fleet, inbox, passthrough, privileges, rare, schedules, sdk,
+    webhooks,
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -37,7 +38,7 @@ static FIRST: [&Fact; 22] = [
 ];
 
 /// What holds data: its template says Retain of all of these, and of the key that seals.
-const KEPT_RESOURCES: [&str; 14] = [
+const KEPT_RESOURCES: [&str; 15] = [
     "JobsTable",
     "SubmissionsTable",
     "FilesTable",
@@ -49,6 +50,7 @@ const KEPT_RESOURCES: [&str; 14] = [
     "KeysTable",
     "UsageTable",
     "CredentialsTable",
+    "ChunksTable",
     "Bucket",
     "SoonQueue",
     "NightlyQueue",
@@ -89,8 +91,14 @@ pub(super) async fn is_answered(world: &World, http: &Http, job: &Answer, text: 
 /// What did not hold of all that is found out before the stack is taken down.
 pub(super) async fn broken() -> Vec<String> {
     let mut broken = Vec::new();
-    for fact in FIRST.into_iter().chain([&KEPT, &inbox::GIVEN, &passthrough::PASSED_THROUGH, &webhooks::TOLD, &AUDITED])
-    {
+    for fact in FIRST.into_iter().chain([
+        &KEPT,
+        &inbox::GIVEN,
+        &passthrough::PASSED_THROUGH,
+        &webhooks::TOLD,
+        &fleet::WORKED,
+        &AUDITED,
+    ]) {
         broken.extend(fact.outcome().await.err());
     }
     broken
@@ -135,7 +143,7 @@ async fn are_listed(world: &World, http: &Http) {
 
 async fn audited() {
     let world = World::get().await;
-    super::all(&[&passthrough::PASSED_THROUGH, &webhooks::TOLD]).await;
+    super::all(&[&passthrough::PASSED_THROUGH, &webhooks::TOLD, &fleet::WORKED]).await;
     let status = world.operator(&json!({"command": "status"})).await;
     assert!(status["jobs"]["done"].as_u64().is_some_and(|done| done >= 700), "{status}");
     let audit = world.operator(&json!({"command": "audit"})).await;
@@ -153,7 +161,8 @@ async fn taken_down() {
     world.aws.delete_stack(&world.stack.name).await;
     let left = left(&world.aws, &world.stack.name).await;
     println!("left after the stack: {left:#?}");
-    let mut wanted: Vec<&str> = KEPT_RESOURCES.iter().map(|logical| world.stack.physical(logical)).collect();
+    let last = webhooks::STACK.lock().clone().expect("the stack as it was deployed last");
+    let mut wanted: Vec<&str> = KEPT_RESOURCES.iter().map(|logical| last.physical(logical)).collect();
     // A queue is known by its address.
     for name in &mut wanted {
         *name = name.rsplit('/').next().unwrap_or(name);

@@ -7,8 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::ids::JobId;
 
-/// Ids sorted at a time: 1 MiB.
-const RUN: usize = 1 << 16;
+/// Ids sorted at a time: 512 KiB.
+const RUN: usize = 1 << 15;
 
 /// Runs that are kept before one is set aside.
 const KEPT: usize = 1;

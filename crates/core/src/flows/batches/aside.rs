@@ -10,8 +10,8 @@ use crate::batch::input::{Merge, RUN_BYTES, Repeat};
 use crate::ids::ObjectName;
 use crate::ports::{ObjectWriter, Ports, StoreError};
 
-/// Bytes of a run that are read at a time: whole ids.
-const PIECE: u64 = 64 * 1024;
+/// Bytes of a run that are read at a time, whole ids: a piece of every run is in memory at once.
+const PIECE: u64 = 16 * 1024;
 
 /// Sorted runs of [`RUN_BYTES`], one after the other.
 #[derive(Default)]
