@@ -1,9 +1,10 @@
 //! What is freed goes back to the system: how the allocator is set for a process that lives long.
 
 /// From which size on glibc's allocator takes a block from the system by itself, and gives it back when it is freed. Left
-/// alone it raises that size to the largest block that was ever freed, 32 MiB at most (mallopt(3), M_MMAP_THRESHOLD); from
+/// alone it raises that size to the largest block that was ever freed, 32 MiB at most (mallopt(3)); from
 /// then on large buffers leave holes in the heap that small ones fill (docs/decisions/0025).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(clippy::disallowed_methods, reason = "the allocator's own variable is no part of the configuration")]
 pub(crate) fn give_back() {
     use std::os::unix::process::CommandExt as _;
 

@@ -1,4 +1,4 @@
-//! An EC2 instance as its metadata shows it (IMDSv2), and the Auto Scaling API that it calls, on one port of this machine.
+//! An EC2 instance as its metadata shows it, and the Auto Scaling API that it calls, on one port of this machine.
 
 #![expect(clippy::expect_used, reason = "a fake: what cannot be served fails the test")]
 

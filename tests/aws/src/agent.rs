@@ -41,7 +41,7 @@ fn program() -> std::path::PathBuf {
     path
 }
 
-/// What its unit in the template says after the program, as CloudFormation would fill it in.
+/// What its unit in the template says after the program, as its deployment would fill it in.
 fn flags(stack: &Stack, engine: &str) -> Vec<String> {
     let path = workspace().join("infra/fleet.yaml");
     let template = std::fs::read_to_string(path).expect("the template of instances");

@@ -49,26 +49,8 @@ async fn instances_come_and_go(world: &World, stack: &Stack, http: &Http, engine
         jobs.push(accepted(http, number).await);
     }
     let batch = begun(http, &input("own", COUNT, &[MODEL])).await;
-    let ran = |lines: u64| async move {
-        until_ok(&format!("{lines} calls of the engine"), LONG, async || {
-            let ticks = world.tick().await;
-            if engine.counts().live_run >= lines { Ok(()) } else { Err(ticks) }
-        })
-        .await;
-    };
-
-    let mut taken = Agent::start(&world.aws, stack, engine);
-    ran(60).await;
-    taken.instance.says("spot/instance-action", r#"{"action":"terminate","time":"2026-11-29T00:02:00Z"}"#);
-    assert!(taken.process.end_within(Duration::from_secs(90)).await.success(), "{}", taken.process.log());
-    assert_eq!((taken.asked("CompleteLifecycleAction"), taken.asked("TerminateInstanceInAutoScalingGroup")), (1, 0));
-    let counts = engine.counts();
-    assert_eq!(counts.live_run, counts.live_distinct, "who is told of its end loses nothing");
-
-    let mut killed = Agent::start(&world.aws, stack, engine);
-    ran(counts.live_run + 60).await;
-    killed.process.kill();
-
+    taken_back(world, stack, engine).await;
+    killed(world, stack, engine).await;
     let mut at_risk = Agent::start(&world.aws, stack, engine);
     let done = ended(world, http, &batch).await;
     assert_eq!(conserved(http, &done, "own", COUNT).await, COUNT);
@@ -81,13 +63,41 @@ async fn instances_come_and_go(world: &World, stack: &Stack, http: &Http, engine
     println!("{} lines answered by own servers, {again} of them computed again", counts.live_distinct);
     assert_eq!(counts.live_distinct, (COUNT + JOBS) as u64);
     assert!(again <= 4 * AT_ONCE, "{again} computed again");
-
     at_risk.instance.says("events/recommendations/rebalance", r#"{"noticeTime":"2026-11-29T00:00:00Z"}"#);
-    assert!(at_risk.process.end_within(Duration::from_secs(90)).await.success(), "{}", at_risk.process.log());
-    assert_eq!(
-        (at_risk.asked("CompleteLifecycleAction"), at_risk.asked("TerminateInstanceInAutoScalingGroup")),
-        (1, 1)
-    );
+    lets_go(&mut at_risk, 1).await;
+}
+
+/// A spot instance that is told of its end: nothing that it answered is lost.
+async fn taken_back(world: &World, stack: &Stack, engine: &Upstream) {
+    let mut agent = Agent::start(&world.aws, stack, engine);
+    answered(world, engine, 60).await;
+    agent.instance.says("spot/instance-action", r#"{"action":"terminate","time":"2026-11-29T00:02:00Z"}"#);
+    lets_go(&mut agent, 0).await;
+    let counts = engine.counts();
+    assert_eq!(counts.live_run, counts.live_distinct);
+}
+
+/// One whose machine goes without a word.
+async fn killed(world: &World, stack: &Stack, engine: &Upstream) {
+    let mut agent = Agent::start(&world.aws, stack, engine);
+    answered(world, engine, engine.counts().live_run + 60).await;
+    agent.process.kill();
+}
+
+/// It ends within the time of a notice and completes its lifecycle action; `ends` is how often it ended its instance.
+async fn lets_go(agent: &mut Agent, ends: usize) {
+    assert!(agent.process.end_within(Duration::from_secs(90)).await.success(), "{}", agent.process.log());
+    let asked = ["CompleteLifecycleAction", "TerminateInstanceInAutoScalingGroup"].map(|action| agent.asked(action));
+    assert_eq!(asked, [1, ends]);
+}
+
+/// Ticks until the engine has answered so many calls.
+async fn answered(world: &World, engine: &Upstream, calls: u64) {
+    until_ok(&format!("{calls} calls of the engine"), LONG, async || {
+        let ticks = world.tick().await;
+        if engine.counts().live_run >= calls { Ok(()) } else { Err(ticks) }
+    })
+    .await;
 }
 
 async fn accepted(http: &Http, number: usize) -> Answer {
