@@ -21,12 +21,11 @@ build() { # architecture, folder
 }
 
 if [ "${1:-host}" = host ]; then
-  export CARGO_LAMBDA_GLOBAL="$PWD/tests/aws/cargo-lambda.toml"
-  build "$host" tests
+  features="$PWD/tests/aws/cargo-lambda.toml"
+  CARGO_LAMBDA_GLOBAL="$features" build "$host" tests
   # The agent of instances is no function: the template's user data takes it from the bucket.
   [ "$host" = x86_64 ] && flag=--x86-64 || flag=--arm64
-  (cd functions/gpu-agent && cargo lambda build "$flag" --bin gpu-agent)
-  unset CARGO_LAMBDA_GLOBAL
+  (cd functions/gpu-agent && CARGO_LAMBDA_GLOBAL="$features" cargo lambda build "$flag" --bin gpu-agent)
   # What a debugger would need is three quarters of them, and would be uploaded.
   strip --strip-debug .aws-sam/tests/*Function/bootstrap
 fi

@@ -10,16 +10,21 @@ pub(crate) fn give_back() {
 
     const SETTING: &str = "MALLOC_MMAP_THRESHOLD_";
     const BYTES: &str = "131072";
+    // A program with privileges of its own is not given the allocator's variable, but this one.
+    const BEGUN: &str = "OFFPEAK_BEGUN_AGAIN";
 
-    if std::env::var_os(SETTING).is_some() {
+    if std::env::var_os(SETTING).is_some() || std::env::var_os(BEGUN).is_some() {
         return;
     }
-    // It is read once, before a program begins: this one begins again, as the same process. Where that is refused, it goes
-    // on with more memory.
-    let Ok(program) = std::env::current_exe() else { return };
+    // It is read once, before a program begins: this one begins again, as the same process. Where that is refused, or where
+    // another program runs this one, it goes on with more memory.
     let mut arguments = std::env::args_os();
-    let name = arguments.next().unwrap_or_else(|| program.clone().into_os_string());
-    let refused = std::process::Command::new(program).arg0(name).args(arguments).env(SETTING, BYTES).exec();
+    let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) else { return };
+    if program.file_name() != std::path::Path::new(&name).file_name() {
+        return;
+    }
+    let mut again = std::process::Command::new(program);
+    let refused = again.arg0(name).args(arguments).env(SETTING, BYTES).env(BEGUN, "1").exec();
     tracing::debug!(%refused, "the allocator keeps its own setting");
 }
 

@@ -50,7 +50,12 @@ impl Instance {
         let metadata = Arc::new(Mutex::new(metadata));
         let instance = Self { url, metadata, asked: Arc::default(), refusal: Arc::default(), gives_tokens };
         let serving = instance.clone();
-        thread::spawn(move || listener.incoming().flatten().for_each(|stream| serving.answer(stream)));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let serving = serving.clone();
+                thread::spawn(move || serving.answer(stream));
+            }
+        });
         instance
     }
 
@@ -107,10 +112,10 @@ impl Instance {
 /// A request's first line, its headers by lower-case names, and its body; nothing where the connection ended before.
 fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, BTreeMap<String, String>, String)> {
     let (mut first, mut headers) = (String::new(), BTreeMap::new());
-    reader.read_line(&mut first).ok()?;
+    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers.insert(name.to_lowercase(), value.to_owned());
     }

@@ -24,7 +24,7 @@ const CONFIG: &str = "[webhooks]\nallow_private = true\n\n[waiting]\nretry_after
     [[route]]\nmodel = \"omni-*\"\n";
 
 /// What a route to own model servers is: leases that a test can outwait, and chunks of which a batch has several.
-const FLEET: &str = "\n[[route]]\nmodel = \"own-*\"\nbackend = \"fleet\"\n\n[fleet]\nchunk_lines = 50\nlease = \"4s\"\n\
+const FLEET: &str = "\n[[route]]\nmodel = \"own-*\"\nbackend = \"fleet\"\n\n[fleet]\nchunk_lines = 50\nlease = \"10s\"\n\
     checkpoint = \"500ms\"\n";
 
 /// What workers show.

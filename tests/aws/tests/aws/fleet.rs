@@ -51,7 +51,8 @@ async fn instances_come_and_go(world: &World, stack: &Stack, http: &Http, engine
     let batch = begun(http, &input("own", COUNT, &[MODEL])).await;
     taken_back(world, stack, engine).await;
     killed(world, stack, engine).await;
-    let mut at_risk = Agent::start(&world.aws, stack, engine);
+    at_risk(world, stack, engine).await;
+    let _last = Agent::start(&world.aws, stack, engine);
     let done = ended(world, http, &batch).await;
     assert_eq!(conserved(http, &done, "own", COUNT).await, COUNT);
     for (number, job) in jobs.iter().enumerate() {
@@ -63,32 +64,40 @@ async fn instances_come_and_go(world: &World, stack: &Stack, http: &Http, engine
     println!("{} lines answered by own servers, {again} of them computed again", counts.live_distinct);
     assert_eq!(counts.live_distinct, (COUNT + JOBS) as u64);
     assert!(again <= 4 * AT_ONCE, "{again} computed again");
-    at_risk.instance.says("events/recommendations/rebalance", r#"{"noticeTime":"2026-11-29T00:00:00Z"}"#);
-    lets_go(&mut at_risk, 1).await;
 }
 
-/// A spot instance that is told of its end: nothing that it answered is lost.
+/// A spot instance that is told of its end.
 async fn taken_back(world: &World, stack: &Stack, engine: &Upstream) {
     let mut agent = Agent::start(&world.aws, stack, engine);
     answered(world, engine, 60).await;
     agent.instance.says("spot/instance-action", r#"{"action":"terminate","time":"2026-11-29T00:02:00Z"}"#);
-    lets_go(&mut agent, 0).await;
-    let counts = engine.counts();
-    assert_eq!(counts.live_run, counts.live_distinct);
+    lets_go(&mut agent, false).await;
 }
 
-/// One whose machine goes without a word.
+/// One whose machine goes without a word. Until then it has taken up what the one before gave back, and nothing that that
+/// one answered had been lost.
 async fn killed(world: &World, stack: &Stack, engine: &Upstream) {
     let mut agent = Agent::start(&world.aws, stack, engine);
     answered(world, engine, engine.counts().live_run + 60).await;
+    let counts = engine.counts();
     agent.process.kill();
+    assert_eq!(counts.live_run, counts.live_distinct);
 }
 
-/// It ends within the time of a notice and completes its lifecycle action; `ends` is how often it ended its instance.
-async fn lets_go(agent: &mut Agent, ends: usize) {
+/// One that may be taken back soon: it finishes what it holds, takes no more, and ends its instance.
+async fn at_risk(world: &World, stack: &Stack, engine: &Upstream) {
+    let mut agent = Agent::start(&world.aws, stack, engine);
+    answered(world, engine, engine.counts().live_run + 40).await;
+    agent.instance.says("events/recommendations/rebalance", r#"{"noticeTime":"2026-11-29T00:00:00Z"}"#);
+    lets_go(&mut agent, true).await;
+}
+
+/// It ends within the time of a notice and completes its lifecycle action; whether it ended its instance itself.
+async fn lets_go(agent: &mut Agent, ends: bool) {
     assert!(agent.process.end_within(Duration::from_secs(90)).await.success(), "{}", agent.process.log());
-    let asked = ["CompleteLifecycleAction", "TerminateInstanceInAutoScalingGroup"].map(|action| agent.asked(action));
-    assert_eq!(asked, [1, ends]);
+    let [completed, ended] =
+        ["CompleteLifecycleAction", "TerminateInstanceInAutoScalingGroup"].map(|action| agent.asked(action) > 0);
+    assert_eq!((completed, ended), (true, ends));
 }
 
 /// Ticks until the engine has answered so many calls.
