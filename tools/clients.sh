@@ -3,6 +3,7 @@
 #
 #   .tools/py3x, .tools/py1x            Python environments with openai 3.x and 1.x
 #   examples/{node,typescript}/node_modules
+#   .tools/node7x                       examples/node with openai 7.x, and a Node new enough for it
 #   .tools/bin/go-{chat,embeddings,stream}     with sashabaranov/go-openai
 #   .tools/bin/go-{batch,uploads,background,webhooks}
 #   .tools/bin/java-{batch,uploads,background,webhooks}, and beside them .tools/java
@@ -61,6 +62,27 @@ node_packages() { # name, folder
   # Nothing here needs install scripts, so none may run.
   (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   stamp "$1" "$now"
+}
+
+# Modules look for packages where they lie, so those of examples/node are copied.
+node_7() {
+  local now
+  now=$(digest "$node_version" -- examples/node/7x/package.json examples/node/7x/package-lock.json examples/node/7x/.npmrc examples/node/*.mjs)
+  fresh node7x "$now" .tools/node7x/node && return
+  need npm
+  rm -rf .tools/node7x
+  mkdir .tools/node7x
+  cp examples/node/7x/package.json examples/node/7x/package-lock.json examples/node/7x/.npmrc examples/node/*.mjs .tools/node7x
+  # This npm's own Node may be too old for the packages, which npm says aloud; theirs is among them.
+  (cd .tools/node7x && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  if [ -x .tools/node7x/node_modules/.bin/node ]; then
+    ln -s node_modules/.bin/node .tools/node7x/node
+  elif node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22)'; then
+    ln -s "$(command -v node)" .tools/node7x/node
+  else
+    fail "Node 22 or newer is missing, and npm has none for this machine"
+  fi
+  stamp node7x "$now"
 }
 
 go_programs() {
@@ -138,6 +160,7 @@ python_environment py3x examples/python/requirements-3.txt
 python_environment py1x examples/python/requirements-1.txt
 node_packages node examples/node
 node_packages typescript examples/typescript
+node_7
 go_programs
 java_programs
 rust_programs

@@ -4,6 +4,7 @@ import io
 import json
 import time
 
+import openai
 from openai import OpenAI
 
 from check import expect
@@ -60,6 +61,24 @@ for error in batch.errors.data:
     print(f"line {error.line}: {error.code}: {error.message}")
 expect("errors", [(error.line, error.code) for error in batch.errors.data],
        [(1, "missing_required_parameter"), (2, "invalid_json_line")])
+
+# What has ended cannot be cancelled; what is cancelled before it has ended ends so, here unless it was faster.
+def cancel(batch):
+    """None if it has ended."""
+    try:
+        return client.batches.cancel(batch.id)
+    except openai.ConflictError as error:
+        print(error.message)
+
+
+expect("cancelling what has ended", cancel(batch), None)
+mistaken = io.BytesIO(json.dumps(request(COUNT)).encode())
+mistake = client.files.create(file=("mistaken.jsonl", mistaken), purpose="batch")
+cancelled = cancel(client.batches.create(**{**asked, "input_file_id": mistake.id}))
+while cancelled and cancelled.status == "cancelling":
+    time.sleep(0.5)
+    cancelled = client.batches.retrieve(cancelled.id)
+expect("end of a cancelled batch", cancelled.status if cancelled else "cancelled", "cancelled")
 
 # Lists go on by themselves from page to page.
 expect("batches", batch.id in [each.id for each in client.batches.list(limit=1)], True)

@@ -31,5 +31,5 @@ if [ "${1:-host}" = host ]; then
 fi
 if [ "${1:-other}" = other ]; then
   # Only to see that it builds: nothing of it ever runs.
-  CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 build "$other" other
+  CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 build "$other" other
 fi

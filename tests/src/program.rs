@@ -27,6 +27,11 @@ impl Program {
         Self { path, by }
     }
 
+    /// An example of this name for Node, with the SDK's newest major version and a Node that is new enough for it.
+    pub fn node_7(name: &str) -> Self {
+        Self::at(format!(".tools/node7x/{name}.mjs")).by(".tools/node7x/node")
+    }
+
     /// An example of this name in each language that is compiled: OpenAI's SDKs for Go and Java, and async-openai.
     pub fn compiled(name: &str) -> Vec<Self> {
         ["go", "java", "rust"].into_iter().map(|language| Self::at(format!(".tools/bin/{language}-{name}"))).collect()

@@ -89,17 +89,23 @@ async fn python_with_openai_1() {
     Shop::open(Duration::from_millis(100), "").await.serves(python("py1x", &PYTHON)).await;
 }
 
+const NODE: [&str; 8] = ["chat", "embeddings", "responses", "background", "stream", "errors", "batch", "uploads"];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_with_openai_6() {
-    let names = ["chat", "embeddings", "responses", "background", "stream", "errors", "batch"];
-    Shop::open(Duration::from_millis(100), "").await.serves(node(&names)).await;
+    Shop::open(Duration::from_millis(100), "").await.serves(node(&NODE)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_with_openai_7() {
+    Shop::open(Duration::from_millis(100), "").await.serves(NODE.map(Program::node_7)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn webhooks_are_managed_and_verified_by_the_sdks() {
     let shop = Shop::open(Duration::from_millis(100), LOCAL_RECEIVERS).await;
     shop.serves(python("py3x", &["webhooks"])).await;
-    shop.serves(node(&["webhooks"])).await;
+    shop.serves([Program::node_7("webhooks")]).await;
     for example in Program::compiled("webhooks") {
         shop.serves([example]).await;
     }
@@ -136,11 +142,12 @@ async fn every_client_is_held_past_several_not_ready_answers() {
     let mut examples = python("py3x", &["chat", "embeddings", "responses", "stream"]);
     examples.extend(python("py1x", &["chat", "embeddings", "responses", "stream"]));
     examples.extend(node(&["chat", "embeddings", "responses", "stream"]));
+    examples.extend(["chat", "embeddings", "responses", "stream"].map(Program::node_7));
     examples.extend(go(&["chat", "embeddings", "stream"]));
     examples.extend(curl(&["hold", "respond_async"]));
     shop.serves(examples).await;
     let told = shop.not_ready().await;
-    assert!(told >= 20, "only {told} calls were told to come back");
+    assert!(told >= 24, "only {told} calls were told to come back");
     // Two for each chat example of Python and Node, one for each of the others: no retry became a job of its own.
-    assert_eq!(shop.upstream.counts().lines_run, 17 + 3);
+    assert_eq!(shop.upstream.counts().lines_run, 21 + 4);
 }

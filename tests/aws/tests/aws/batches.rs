@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::files::{send_part, upload_of};
 
 /// The programs of the local gateway's tests, and what only a stack shows. Each has a tenant of its own.
-/// Beside them run those that are compiled.
-const PROGRAMS: [&str; 4] =
-    ["examples/python/batch.py", "examples/python/uploads.py", "examples/node/batch.mjs", "tests/aws/clients/files.py"];
+/// Beside them run those for Node and those that are compiled.
+const PROGRAMS: [&str; 3] =
+    ["examples/python/batch.py", "examples/python/uploads.py", "tests/aws/clients/files.py"];
 
 const MODELS: [&str; 3] = ["gpt-4.1-mini", "gpt-5-mini", "gpt-4o-mini"];
 pub(crate) static SERVED: Fact = Fact::new(|| Box::pin(served()));
@@ -47,8 +47,12 @@ async fn served() {
         let key = world.key_of(&format!("batches-{number}")).await;
         program.is_served(&world.stack.base_url(), &key).await;
     };
-    let programs =
-        PROGRAMS.into_iter().map(Program::at).chain(["batch", "uploads"].into_iter().flat_map(Program::compiled));
+    let in_each_language = ["batch", "uploads"];
+    let programs = PROGRAMS
+        .into_iter()
+        .map(Program::at)
+        .chain(in_each_language.map(Program::node_7))
+        .chain(in_each_language.into_iter().flat_map(Program::compiled));
     join_all(programs.enumerate().map(serve)).await;
 }
 

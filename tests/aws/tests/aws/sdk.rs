@@ -19,6 +19,8 @@ const PROGRAMS: [&str; 11] = [
     "tests/aws/clients/cancel.py",
 ];
 
+const NODE: [&str; 5] = ["chat", "embeddings", "responses", "background", "errors"];
+
 pub(crate) static SERVED: Fact = Fact::new(|| Box::pin(served()));
 
 #[test]
@@ -30,7 +32,8 @@ async fn served() {
     let world = World::get().await;
     let _turn = world.busy().await;
     let key = world.key_of("sdk").await;
-    let programs = PROGRAMS.into_iter().map(Program::at).chain(Program::compiled("background"));
+    let programs =
+        PROGRAMS.into_iter().map(Program::at).chain(NODE.map(Program::node_7)).chain(Program::compiled("background"));
     let url = world.stack.base_url();
     let serve = |program: Program| {
         let (url, key) = (&url, &key);

@@ -56,8 +56,8 @@ async fn told_by_sdks(world: &World, stack: &Stack) {
         let key = world.key_of(&format!("sdk-told-{number}")).await;
         program.is_served(&stack.base_url(), &key).await;
     };
-    let scripts = ["examples/python/webhooks.py", "examples/node/webhooks.mjs"].into_iter().map(Program::at);
-    join_all(scripts.chain(Program::compiled("webhooks")).enumerate().map(serve)).await;
+    let scripts = [Program::at("examples/python/webhooks.py"), Program::node_7("webhooks")];
+    join_all(scripts.into_iter().chain(Program::compiled("webhooks")).enumerate().map(serve)).await;
 }
 
 async fn every_end_is_told(world: &World, stack: &Stack, http: &Http) {

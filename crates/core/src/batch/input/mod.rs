@@ -22,7 +22,7 @@ pub use errors::{
     too_long_names, too_many_lines, too_many_parts, wrong_purpose,
 };
 pub use request::{Request, read};
-pub use seen::{Merge, RUN_BYTES, Repeat};
+pub use seen::{ID_BYTES, Merge, RUN_BYTES, Repeat};
 pub use splitter::{Line, Splitter};
 
 /// The longest line that is read: what is longer is refused without being kept.

@@ -13,11 +13,12 @@ const RUN: usize = 1 << 15;
 /// Runs that are kept before one is set aside.
 const KEPT: usize = 1;
 
-/// Bytes of one id.
+/// Bytes of one id in a run that is set aside.
+pub const ID_BYTES: u64 = RECORD as u64;
 const RECORD: usize = 16;
 
 /// Bytes of a run that is set aside.
-pub const RUN_BYTES: u64 = (RUN * RECORD) as u64;
+pub const RUN_BYTES: u64 = RUN as u64 * ID_BYTES;
 
 /// Every line so far, as the first 96 bits of its id and the number of the line: 16 bytes each.
 ///

@@ -2,16 +2,21 @@
 //!
 //! They lie in one object that no row names. It goes when the reading ends; after a cut, as any sealed object goes.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 
 use super::fresh;
 use crate::batch::MAX_ERRORS;
-use crate::batch::input::{Merge, RUN_BYTES, Repeat};
+use crate::batch::input::{ID_BYTES, Merge, RUN_BYTES, Repeat};
 use crate::ids::ObjectName;
 use crate::ports::{ObjectWriter, Ports, StoreError};
 
-/// Bytes of a run that are read at a time, whole ids: a piece of every run is in memory at once.
-const PIECE: u64 = 16 * 1024;
+/// Bytes of all runs that are in memory while they are merged, however many runs there are: a piece of each.
+const MERGED: u64 = 256 * 1024;
+
+/// Bytes of a run that are read at a time, whole ids. The least bounds the reads, the most what two runs take.
+const PIECES: RangeInclusive<u64> = 4 * 1024..=64 * 1024;
 
 /// Sorted runs of [`RUN_BYTES`], one after the other.
 #[derive(Default)]
@@ -51,6 +56,8 @@ impl Aside {
 }
 
 async fn merged(ports: &Ports, name: &ObjectName, runs: u64, rest: Vec<Bytes>) -> Result<Vec<Repeat>, StoreError> {
+    let share = (MERGED / runs.max(1)).clamp(*PIECES.start(), *PIECES.end());
+    let most = share - share % ID_BYTES;
     let mut read: Vec<u64> = (0..runs).map(|run| run * RUN_BYTES).collect();
     let mut merge = Merge::of(read.len() + rest.len(), MAX_ERRORS);
     let mut rest: Vec<Option<Bytes>> = rest.into_iter().map(Some).collect();
@@ -59,7 +66,7 @@ async fn merged(ports: &Ports, name: &ObjectName, runs: u64, rest: Vec<Bytes>) -
             Some(at) => {
                 let left = (run as u64 + 1) * RUN_BYTES - *at;
                 let piece =
-                    if left == 0 { Bytes::new() } else { ports.objects.read(name, *at, PIECE.min(left)).await? };
+                    if left == 0 { Bytes::new() } else { ports.objects.read(name, *at, most.min(left)).await? };
                 *at += piece.len() as u64;
                 piece
             }
