@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `resource` is what a policy would name: the table (with `/index/NAME` where an index is queried), the queue's
-//! address, the bucket (with an object's folder), the path of parameters, the KMS key. `entries` are the items that a
+//! address, the bucket (with an object's folder), the path of parameters, the KMS key, the Auto
+//! Scaling group that is changed. `entries` are the items that a
 //! batch of reads or writes names. No content is told: no rows, bodies, names of objects.
 //! While the level is off, a call costs two comparisons of it more.
 

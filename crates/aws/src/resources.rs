@@ -19,8 +19,12 @@ pub struct Resources {
     pub sealing_key: Option<String>,
     /// Whether the table of jobs has the index by tenant.
     pub job_index: bool,
-    /// The table of chunks, where the stack has own model servers.
+    /// The table of chunks, where the stack has own model servers or live calls.
     pub chunks: Option<String>,
+    /// Whether routes may go to own model servers.
+    pub fleet: bool,
+    /// Whether live calls are made.
+    pub live: bool,
     /// The event bus that hears of everything that ends, if there is one.
     pub event_bus: Option<String>,
 }
@@ -79,6 +83,8 @@ pub enum ResourceError {
 const QUEUES: Variable = Variable("OFFPEAK_QUEUES", "the queues SoonQueue and NightlyQueue");
 const PARAMETERS: Variable = Variable("OFFPEAK_PARAMETERS", "the stack's name");
 const JOB_INDEX: Variable = Variable("OFFPEAK_JOB_INDEX", "the parameter JobIndex");
+const FLEET: Variable = Variable("OFFPEAK_FLEET", "the parameter Fleet");
+const LIVE: Variable = Variable("OFFPEAK_LIVE", "the parameter Live");
 const S3_PATH_STYLE: Variable = Variable("OFFPEAK_S3_PATH_STYLE", "the parameter S3PathStyle");
 const EVENT_BUS: &str = "OFFPEAK_EVENT_BUS";
 const SEALING_KEY: &str = "OFFPEAK_SEALING_KEY";
@@ -117,6 +123,8 @@ impl Resources {
             sealing_key: look_up(SEALING_KEY).filter(|key| !key.is_empty()),
             job_index: truth(&JOB_INDEX, look_up(JOB_INDEX.0).as_deref())?,
             chunks: look_up(CHUNKS_TABLE).filter(|table| !table.is_empty()),
+            fleet: truth(&FLEET, look_up(FLEET.0).as_deref())?,
+            live: truth(&LIVE, look_up(LIVE.0).as_deref())?,
             event_bus: look_up(EVENT_BUS).filter(|bus| !bus.is_empty()),
         })
     }
@@ -241,6 +249,8 @@ mod tests {
         assert_eq!(with("", "").unwrap().chunks, None);
         assert_eq!(with("OFFPEAK_CHUNKS_TABLE", "").unwrap().chunks, None);
         assert_eq!(with("OFFPEAK_CHUNKS_TABLE", "chunks-1").unwrap().chunks.as_deref(), Some("chunks-1"));
+        let backends = |name: &str| with(name, "true").map(|read| (read.fleet, read.live)).unwrap();
+        assert_eq!(["", "OFFPEAK_FLEET", "OFFPEAK_LIVE"].map(backends), [(false, false), (true, false), (false, true)]);
     }
 
     #[test]
@@ -263,6 +273,8 @@ mod tests {
             ("OFFPEAK_PARAMETERS", "offpeak"),
             ("OFFPEAK_PARAMETERS", "/"),
             ("OFFPEAK_JOB_INDEX", "yes"),
+            ("OFFPEAK_LIVE", "yes"),
+            ("OFFPEAK_FLEET", "workers"),
         ] {
             let error = with(name, value).unwrap_err();
             assert!(matches!(error, ResourceError::Odd { variable, .. } if variable == name), "{value}: {error}");

@@ -63,17 +63,13 @@ use problem::{Origin, Problems};
 /// Why callers with a provider's key have no fleet.
 const PASSED_ON: &str = "a route goes to the fleet, and auth is passthrough: only a provider could tell who calls, and there \
                          is none; use keys";
+/// Why a caller's key is shown to one provider only.
+const KEY_STRAYS: &str = "a route goes on to another provider, and auth is passthrough: callers' keys are for one of them; \
+                          use keys";
 
 /// Why callers with a provider's key have no live calls.
 const LIVE_PASSED_ON: &str = "a route is live, and auth is passthrough: live calls are made with the gateway's own key; use \
                               keys, or backend = \"provider\"";
-
-/// Why a deployment has no live calls.
-const LIVE_ON_AWS: &str = "a route is live, and nothing makes live calls on AWS yet: its requests would wait for their deadline; \
-                           use backend = \"provider\", or the offpeak binary on a machine";
-/// Why a caller's key is shown to one provider only.
-const KEY_STRAYS: &str = "a route goes on to another provider, and auth is passthrough: callers' keys are for one of them; \
-                          use keys";
 
 /// The effective settings, all of them valid.
 #[derive(Debug, Clone)]
@@ -194,11 +190,8 @@ impl Config {
         if has_fleet && config.auth.mode == Mode::Passthrough {
             problems.add(Origin::Nowhere, PASSED_ON.to_owned());
         }
-        if config.targets().any(Target::is_live) {
-            let passed_on = (config.auth.mode == Mode::Passthrough).then_some(LIVE_PASSED_ON);
-            let deployed = (around.place == Place::Lambda).then_some(LIVE_ON_AWS);
-            let refused = passed_on.into_iter().chain(deployed);
-            refused.for_each(|why| problems.add(Origin::Nowhere, why.to_owned()));
+        if config.targets().any(Target::is_live) && config.auth.mode == Mode::Passthrough {
+            problems.add(Origin::Nowhere, LIVE_PASSED_ON.to_owned());
         }
         let strays = |route: &Route| route.then.iter().any(|then| then.provider != route.target.provider);
         if config.auth.mode == Mode::Passthrough && config.routes.iter().any(strays) {

@@ -11,6 +11,7 @@ use offpeak_aws::{
 use offpeak_config::{ComposeError, Config, Flags, Mode, Refused, Stores};
 use offpeak_core::flows::fleet::Desk;
 use offpeak_core::flows::notices::Delivering;
+use offpeak_core::flows::work::Worker;
 use offpeak_core::ports::{Chunks, Events, Ports, Wake};
 
 /// A stack as a function finds it.
@@ -40,11 +41,12 @@ pub enum OpenError {
     /// Receivers' secrets would be kept, and nothing seals them.
     #[error("webhooks are on, and the stack has no key to seal with: deploy it with the parameter Webhooks=true")]
     UnsealedWebhooks,
-    /// Chunks would have no table.
-    #[error(
-        "a route goes to own model servers, and the stack has no table for their work: deploy it with the parameter Fleet=workers"
-    )]
+    /// What goes to own model servers would wait for its deadline.
+    #[error("a route goes to own model servers, and the stack has none: deploy it with the parameter Fleet=workers")]
     NoFleet,
+    /// What is to be called live would wait for its deadline.
+    #[error("a route is live, and nothing in the stack makes live calls: deploy it with the parameter Live=true")]
+    NoLive,
     /// Callers' keys would be kept, and nothing seals them.
     #[error(
         "auth is passthrough, and the stack has no key to seal with: deploy it with the parameter Auth=passthrough"
@@ -70,8 +72,11 @@ impl Deployment {
         if config.webhooks.telling.webhooks && resources.sealing_key.is_none() {
             return Err(OpenError::UnsealedWebhooks);
         }
-        if config.has_fleet() && resources.chunks.is_none() {
+        if config.has_fleet() && !resources.fleet {
             return Err(OpenError::NoFleet);
+        }
+        if config.live_providers().next().is_some() && !resources.live {
+            return Err(OpenError::NoLive);
         }
         let options = Options { own: config.own_credentials(), retention_ms: config.retention_ms() };
         let job_index = resources.job_index;
@@ -101,6 +106,14 @@ impl Deployment {
     /// [`ComposeError`].
     pub fn desk(&self) -> Result<Option<Desk>, ComposeError> {
         Ok(self.config.fleet(&self.stores())?.map(|fleet| fleet.desk()))
+    }
+
+    /// Who makes the live calls of each provider that has some.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn live_workers(&self) -> Result<Vec<Worker>, ComposeError> {
+        Ok(self.config.live_workers(&self.stores())?.into_iter().map(|live| live.worker).collect())
     }
 
     fn stores(&self) -> Stores {

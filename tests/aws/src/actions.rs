@@ -30,6 +30,12 @@ pub fn action(call: &Call, stack: &Stack) -> (String, String) {
             (format!("ssm:{operation}"), format!("arn:aws:ssm:{REGION}:parameter{}", resource.trim_end_matches('/')))
         }
         "EventBridge" => (format!("events:{operation}"), format!("arn:aws:events:{REGION}:event-bus/{resource}")),
+        "Auto Scaling" => {
+            let group = format!("arn:aws:autoscaling:{REGION}:autoScalingGroup:id:autoScalingGroupName/{resource}");
+            // Those that describe know no resources.
+            let arn = if operation.starts_with("Describe") { "*".to_owned() } else { group };
+            (format!("autoscaling:{operation}"), arn)
+        }
         "KMS" => (format!("kms:{operation}"), resource.to_owned()),
         other => panic!("{} called {other}", stack.function(call.function)),
     }

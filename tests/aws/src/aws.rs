@@ -140,6 +140,13 @@ impl Aws {
         (answer.status == 200).then_some(answer.body)
     }
 
+    /// How many instances an Auto Scaling group is to have.
+    pub async fn desired_capacity(&self, group: &str) -> u64 {
+        let fields = format!("Action=DescribeAutoScalingGroups&AutoScalingGroupNames.member.1={group}");
+        let told = self.query("autoscaling", "2011-01-01", &fields).await;
+        xml::text(&told, "DesiredCapacity").parse().expect("a number")
+    }
+
     /// Deletes a stack, and what it does not retain. `sam delete` reads addresses of nested templates as AWS has them.
     pub async fn delete_stack(&self, name: &str) {
         self.query("cloudformation", "2010-05-15", &format!("Action=DeleteStack&StackName={name}")).await;

@@ -36,7 +36,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 const OF_THE_SERVICE: &str = "service";
 
 /// Every grant of the roles of the functions, for calls of their own. A role has no policies but its own.
-pub(crate) async fn grants(aws: &Aws, stack: &Stack) -> BTreeSet<Grant> {
+pub async fn grants(aws: &Aws, stack: &Stack) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     for function in stack.functions() {
         let path = format!("/2015-03-31/functions/{}/configuration", stack.function(function));

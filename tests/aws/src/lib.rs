@@ -50,7 +50,7 @@ pub use aws::{Aws, Invocation};
 pub use calls::{Call, Calls};
 pub use deployment::Deployment;
 pub use fact::{Fact, runtime};
-pub use grants::Grant;
+pub use grants::{Grant, grants};
 pub use item::item_bytes;
 pub use meter::{Meter, Usage};
 pub use noise::noise;

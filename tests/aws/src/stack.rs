@@ -18,13 +18,18 @@ pub enum Function {
     Poller,
     /// Tells of what has ended; only there where somebody is told.
     Notifier,
+    /// Makes live calls; only there where routes may be live.
+    Live,
     /// Does what an operator asks for.
     Operator,
+    /// Says how many instances there are to be; only where the stack starts some.
+    Scaler,
 }
 
 impl Function {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::FrontDoor, Self::Packer, Self::Poller, Self::Notifier, Self::Operator];
+    /// Those that start by the stack's whole configuration.
+    pub const CONFIGURED: [Self; 6] =
+        [Self::FrontDoor, Self::Packer, Self::Poller, Self::Notifier, Self::Live, Self::Operator];
 
     /// Its name in the template.
     pub fn logical(self) -> &'static str {
@@ -33,7 +38,9 @@ impl Function {
             Self::Packer => "PackerFunction",
             Self::Poller => "PollerFunction",
             Self::Notifier => "NotifierFunction",
+            Self::Live => "LiveFunction",
             Self::Operator => "OperatorFunction",
+            Self::Scaler => "ScalerFunction",
         }
     }
 }
@@ -76,7 +83,8 @@ impl Stack {
 
     /// The functions that there are.
     pub fn functions(&self) -> impl Iterator<Item = Function> {
-        Function::ALL.into_iter().filter(|function| self.resources.contains_key(function.logical()))
+        let all = Function::CONFIGURED.into_iter().chain([Function::Scaler]);
+        all.filter(|function| self.resources.contains_key(function.logical()))
     }
 
     /// The name of a function.

@@ -27,6 +27,9 @@ const CONFIG: &str = "[webhooks]\nallow_private = true\n\n[waiting]\nretry_after
 const FLEET: &str = "\n[[route]]\nmodel = \"own-*\"\nbackend = \"fleet\"\n\n[fleet]\nchunk_lines = 50\nlease = \"10s\"\n\
     checkpoint = \"500ms\"\n";
 
+/// What a live route is.
+const LIVE: &str = "\n[[route]]\nmodel = \"live-*\"\nbackend = \"live\"\nprovider = \"simulated\"\n";
+
 /// What workers show.
 const WORKERS_KEY: &str = "wk-workers-only";
 
@@ -122,10 +125,11 @@ impl World {
         stack
     }
 
-    /// Gives the stack a route to own model servers and the key of their workers; its next deployment takes them up.
-    pub async fn route_to_own(&self) {
-        put(&self.aws, NAME, ("config", "String"), &format!("{CONFIG}{}{FLEET}", nightly())).await;
-        put(&self.aws, NAME, ("keys/OFFPEAK_WORKER_KEY", "SecureString"), WORKERS_KEY).await;
+    /// Gives a stack routes to own model servers, with the key of their workers, and to live calls. Its functions take
+    /// them up when they start.
+    pub async fn route_elsewhere(&self, stack: &str) {
+        put(&self.aws, stack, ("config", "String"), &format!("{CONFIG}{}{LIVE}{FLEET}", nightly())).await;
+        put(&self.aws, stack, ("keys/OFFPEAK_WORKER_KEY", "SecureString"), WORKERS_KEY).await;
     }
 
     /// Deploys another stack beside it, with these parameters changed. Its schedules rest, `more_schedules` among them.

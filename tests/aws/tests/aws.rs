@@ -14,6 +14,8 @@ mod aws {
     mod files;
     mod fleet;
     mod inbox;
+    mod instances;
+    mod live;
     mod passthrough;
     mod privileges;
     mod rare;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use aws_sdk_autoscaling::operation as groups;
 use aws_sdk_dynamodb::operation as rows;
 use aws_sdk_eventbridge::operation as events;
 use aws_sdk_kms::operation as keys;
@@ -74,6 +75,7 @@ fn other(input: &Input) -> Option<String> {
         on(input, parameters::get_parameters_by_path::GetParametersByPathInput::path),
         on(input, keys::generate_data_key::GenerateDataKeyInput::key_id),
         on(input, keys::decrypt::DecryptInput::key_id),
+        on(input, groups::set_desired_capacity::SetDesiredCapacityInput::auto_scaling_group_name),
         bus(input),
     ])
 }

@@ -101,6 +101,8 @@ async fn make(clients: &Clients) -> Resources {
         parameters: format!("/offpeak/{}/", names.name("stack")),
         sealing_key: key.key_metadata.map(|key| key.key_id),
         job_index: true,
+        fleet: true,
+        live: true,
         chunks: None,
         event_bus: None,
     };

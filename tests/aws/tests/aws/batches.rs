@@ -11,8 +11,7 @@ use super::files::{send_part, upload_of};
 
 /// The programs of the local gateway's tests, and what only a stack shows. Each has a tenant of its own.
 /// Beside them run those for Node and those that are compiled.
-const PROGRAMS: [&str; 3] =
-    ["examples/python/batch.py", "examples/python/uploads.py", "tests/aws/clients/files.py"];
+const PROGRAMS: [&str; 3] = ["examples/python/batch.py", "examples/python/uploads.py", "tests/aws/clients/files.py"];
 
 const MODELS: [&str; 3] = ["gpt-4.1-mini", "gpt-5-mini", "gpt-4o-mini"];
 pub(crate) static SERVED: Fact = Fact::new(|| Box::pin(served()));

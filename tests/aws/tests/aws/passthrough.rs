@@ -90,7 +90,7 @@ async fn ends_without_its_caller(world: &World, http: &Http) {
     let done = async || world.operator(&json!({"command": "status"})).await["jobs"]["done"].as_u64().expect("a count");
     let before = done().await;
     accepted(http, "left alone").await;
-    world.route_to_own().await;
+    world.route_elsewhere(&world.stack.name).await;
     let stack = world.redeploy(&webhooks::TELLING).await;
     assert_eq!(stack.physical("SealingKey"), *SEALING_KEY.lock());
     assert_eq!(http.get("/v1/models").send().await.error(401), "invalid_api_key");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use offpeak_tests_aws::{Calls, Fact, Function, Grant, Stack, World, action, arn};
 
 use super::{upgrade, webhooks};
-use Function::{FrontDoor, Operator, Packer, Poller};
+use Function::{FrontDoor, Live, Operator, Packer, Poller};
 
 /// What is granted and was not called in the run.
 struct Excuse {
@@ -21,7 +21,7 @@ struct Excuse {
 
 const UNCALLED: [Excuse; 17] = [
     Excuse {
-        functions: &[FrontDoor, Packer, Operator],
+        functions: &[FrontDoor, Packer, Live, Operator],
         actions: &["s3:ListBucket"],
         resources: &["Bucket"],
         why: "S3 asks for it to say 404 of an object that is not there",
@@ -105,14 +105,14 @@ const UNCALLED: [Excuse; 17] = [
         by_chance: true,
     },
     Excuse {
-        functions: &[FrontDoor],
+        functions: &[FrontDoor, Live],
         actions: &["dynamodb:Query", "dynamodb:DeleteItem"],
         resources: &["ChunksTable"],
         why: TOO_LATE,
         by_chance: true,
     },
     Excuse {
-        functions: &[FrontDoor],
+        functions: &[FrontDoor, Live],
         actions: &["s3:DeleteObject"],
         resources: &["Bucket/fleet/*"],
         why: TOO_LATE,
@@ -178,7 +178,7 @@ async fn least() {
     wrong.extend(unused(&counts, &stack));
     let on_everything = granted.iter().filter(|grant| grant.resource == "*");
     wrong.extend(on_everything.map(|grant| format!("a grant on everything: {grant:?}")));
-    let idle = Function::ALL.into_iter().filter(|function| calls.of(*function).next().is_none());
+    let idle = Function::CONFIGURED.into_iter().filter(|function| calls.of(*function).next().is_none());
     wrong.extend(idle.map(|function| format!("{function:?} called nothing")));
     let broken = upgrade::broken().await;
     assert!(wrong.is_empty(), "{wrong:#?}\nwhat makes the calls did not hold in these places: {broken:#?}");

@@ -5,8 +5,8 @@ use offpeak_tests_aws::{Fact, World, left};
 use serde_json::{Value, json};
 
 use super::{
-    batches, bill, bill_batches, bodies, door, files, fleet, inbox, passthrough, privileges, rare, schedules, sdk,
-    webhooks,
+    batches, bill, bill_batches, bodies, door, files, fleet, inbox, live, passthrough, privileges, rare, schedules,
+    sdk, webhooks,
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -97,6 +97,7 @@ pub(super) async fn broken() -> Vec<String> {
         &passthrough::PASSED_THROUGH,
         &webhooks::TOLD,
         &fleet::WORKED,
+        &live::CALLED,
         &AUDITED,
     ]) {
         broken.extend(fact.outcome().await.err());
@@ -143,7 +144,7 @@ async fn are_listed(world: &World, http: &Http) {
 
 async fn audited() {
     let world = World::get().await;
-    super::all(&[&passthrough::PASSED_THROUGH, &webhooks::TOLD, &fleet::WORKED]).await;
+    super::all(&[&passthrough::PASSED_THROUGH, &webhooks::TOLD, &fleet::WORKED, &live::CALLED]).await;
     let status = world.operator(&json!({"command": "status"})).await;
     assert!(status["jobs"]["done"].as_u64().is_some_and(|done| done >= 700), "{status}");
     let audit = world.operator(&json!({"command": "audit"})).await;

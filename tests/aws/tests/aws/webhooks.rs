@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 
 use super::passthrough::PASSED_THROUGH;
 
-/// The deployment in which callers and the bus are told, and models may run on own servers. The key that sealed before
+/// The deployment in which callers and the bus are told, and models may run on own servers or be called live. The key that sealed before
 /// seals what it is told with, too.
-pub(crate) const TELLING: [(&str, &str); 6] = [
+pub(crate) const TELLING: [(&str, &str); 7] = [
     ("JobIndex", "true"),
     ("FrontDoor", "function-url"),
     ("KeepSealingKey", "true"),
     ("Webhooks", "true"),
     ("EventBus", "default"),
     ("Fleet", "workers"),
+    ("Live", "true"),
 ];
 
 /// The stack as it was deployed so.

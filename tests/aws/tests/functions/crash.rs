@@ -174,6 +174,11 @@ pub(crate) fn door(reach: &Reach) -> Router {
 
 /// The same over any ports.
 pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Router {
+    door_to(PROVIDER, ports, auth, keys)
+}
+
+/// The same, with every model at this backend.
+pub(crate) fn door_to(backend: &str, ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Router {
     let rules = Rules {
         hold_ms: 0,
         not_ready_status: 503,
@@ -192,7 +197,7 @@ pub(crate) fn door_over(ports: &Ports, auth: Auth, keys: Arc<dyn Keys>) -> Route
     };
     let route = Route {
         model: Pattern::new("*"),
-        target: Target::to(PROVIDER),
+        target: Target::to(backend),
         then: Vec::new(),
         class: CLASS.to_owned(),
         deadline_ms: None,

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod events;
+mod live;
 mod poison;
 mod refusals;
 mod weather;

@@ -106,7 +106,7 @@ const NOBODY: &str = "http://127.0.0.1:9/v1";
 #[tokio::test]
 async fn a_complete_environment_is_accepted_by_every_function() {
     let start = Start::complete(NOBODY).await;
-    for function in Function::ALL {
+    for function in Function::CONFIGURED {
         let mut local = start.function(function).await;
         local.ready().await;
         assert!(!local.log().contains(KEY), "{function:?} logs a secret");
@@ -116,7 +116,7 @@ async fn a_complete_environment_is_accepted_by_every_function() {
 #[tokio::test]
 async fn a_missing_variable_is_named() {
     for name in ["OFFPEAK_JOBS_TABLE", "OFFPEAK_BUCKET", "OFFPEAK_QUEUES", "OFFPEAK_PARAMETERS"] {
-        Start::complete(NOBODY).await.without(name).is_refused(&Function::ALL, &[name]).await;
+        Start::complete(NOBODY).await.without(name).is_refused(&Function::CONFIGURED, &[name]).await;
     }
 }
 
@@ -125,7 +125,7 @@ async fn a_missing_secret_is_named() {
     let start = Start::complete(NOBODY).await;
     start.delete("keys/OPENAI_API_KEY").await;
     let parameter = format!("{}keys/OPENAI_API_KEY", start.path);
-    start.is_refused(&Function::ALL, &[&parameter]).await;
+    start.is_refused(&Function::CONFIGURED, &[&parameter]).await;
 }
 
 #[tokio::test]
@@ -134,36 +134,47 @@ async fn a_missing_secret_of_another_provider_is_named() {
     let other = "[[provider]]\nname = \"openai\"\n[[provider]]\nname = \"other\"\nkey_env = \"OTHER_KEY\"\n";
     start.put("config", "String", other).await;
     let parameter = format!("{}keys/OTHER_KEY", start.path);
-    start.is_refused(&Function::ALL, &[&parameter, "other"]).await;
+    start.is_refused(&Function::CONFIGURED, &[&parameter, "other"]).await;
 }
 
 #[tokio::test]
 async fn keys_that_nothing_would_seal_are_refused() {
     let start = Start::complete(NOBODY).await.with("OFFPEAK_AUTH", "passthrough");
-    start.is_refused(&Function::ALL, &["Auth=passthrough"]).await;
+    start.is_refused(&Function::CONFIGURED, &["Auth=passthrough"]).await;
 }
 
 #[tokio::test]
 async fn webhooks_whose_secrets_nothing_would_seal_are_refused() {
     let start = Start::complete(NOBODY).await.with("OFFPEAK_WEBHOOKS", "true");
-    start.is_refused(&Function::ALL, &["Webhooks=true"]).await;
+    start.is_refused(&Function::CONFIGURED, &["Webhooks=true"]).await;
+}
+
+#[tokio::test]
+async fn routes_to_where_nothing_runs_are_refused() {
+    for (backend, parameter) in [("live", "Live=true"), ("fleet", "Fleet=workers")] {
+        let start = Start::complete(NOBODY).await;
+        start.put("config", "String", &format!("[[route]]\nmodel = \"own-*\"\nbackend = \"{backend}\"\n")).await;
+        start.put("keys/OFFPEAK_WORKER_KEY", "SecureString", "wk-of-nobody").await;
+        start.is_refused(&Function::CONFIGURED, &[parameter]).await;
+    }
 }
 
 #[tokio::test]
 async fn an_odd_parameter_is_named() {
-    let all = Function::ALL;
+    let all = Function::CONFIGURED;
     Start::complete(NOBODY).await.with("OFFPEAK_HOLD", "30s").is_refused(&all, &["Hold", "25s"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_AUTH", "open").is_refused(&all, &["Auth", "open"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_WINDOW", "soonish").is_refused(&all, &["Window"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_JOB_INDEX", "maybe").is_refused(&all, &["JobIndex"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_WEBHOOKS", "maybe").is_refused(&all, &["Webhooks"]).await;
+    Start::complete(NOBODY).await.with("OFFPEAK_LIVE", "maybe").is_refused(&all, &["Live"]).await;
     Start::complete(NOBODY).await.with("OFFPEAK_LOG", "loud").is_refused(&all, &["LogLevel"]).await;
 }
 
 #[tokio::test]
 async fn objects_that_would_go_before_their_results_are_refused() {
     let start = Start::complete(NOBODY).await.with("OFFPEAK_OBJECT_DAYS", "20");
-    start.is_refused(&Function::ALL, &["ObjectDays"]).await;
+    start.is_refused(&Function::CONFIGURED, &["ObjectDays"]).await;
 }
 
 #[tokio::test]
@@ -171,7 +182,7 @@ async fn a_configuration_that_cannot_be_read_is_named_with_its_line() {
     let start = Start::complete(NOBODY).await;
     start.put("config", "String", "[waiting]\nretry_after = \"1s\"\nhodl = \"5s\"\n").await;
     let parameter = format!("{}config:3", start.path);
-    start.is_refused(&Function::ALL, &[&parameter, "hodl"]).await;
+    start.is_refused(&Function::CONFIGURED, &[&parameter, "hodl"]).await;
 }
 
 /// An event of a Function URL, payload format 2.0.

@@ -123,6 +123,8 @@ async fn store(emulator: &str) -> anyhow::Result<Store> {
         parameters: String::new(),
         sealing_key: None,
         job_index: false,
+        fleet: false,
+        live: false,
         chunks: None,
         event_bus: None,
     };

@@ -26,8 +26,12 @@ use crate::faults::{Fault, planted};
 use crate::fleet::{Meter, Pace, Rates, Timing};
 use crate::ports::{Ask, Clock, Desk, Engine, NotReady, StoreError, Whose};
 
-/// Chunks held at once: one that runs, and one to go on with.
+/// Chunks held at once of an own engine: one that runs, and one to go on with.
 const HELD: usize = 2;
+
+/// Of a provider, which takes a crowd: chunks with a line or two each come in as calls may begin, and a slow line holds up
+/// no other.
+const HELD_OF_PROVIDER: usize = 64;
 
 /// What is held is kept for an engine that is not ready for so long, milliseconds: longer than most take to load a model.
 const ABSENT_MS: u64 = 300_000;
@@ -110,6 +114,7 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
     let mut shift =
         Shift { worker, load, absent_since_ms: None, idle_since_ms: None, ask_ms: 0, done: Done::default() };
     let mut held: Vec<Held> = Vec::new();
+    let most_held = if worker.engine.whose() == Whose::Own { HELD } else { HELD_OF_PROVIDER };
     while !*stopped.borrow() {
         if shift.is_away().await {
             shift.wait(&mut held, &mut stopped).await;
@@ -119,7 +124,7 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
         if is_finishing && held.is_empty() {
             break;
         }
-        if !is_finishing && held.len() < HELD && held.iter().all(Held::is_dry) {
+        if !is_finishing && held.len() < most_held && held.iter().all(Held::is_dry) {
             held.extend(shift.take(held.is_empty()).await);
         }
         if shift.is_idle_for(&held, idle_ms) {

@@ -85,6 +85,8 @@ impl Site {
                 parameters: "/offpeak/crash/".to_owned(),
                 sealing_key: Some(sealing_key(&aws).await),
                 job_index: false,
+                fleet: false,
+                live: false,
                 chunks: None,
                 event_bus: None,
             },

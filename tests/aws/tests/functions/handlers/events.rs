@@ -28,7 +28,7 @@ const KEY: &str = "sk-offpeak-of-nobody";
 const INVOCATION_MS: u64 = 600_000;
 
 /// The files whose name begins so, by their stems.
-fn events(prefix: &str) -> BTreeMap<String, String> {
+pub(super) fn events(prefix: &str) -> BTreeMap<String, String> {
     let files = std::fs::read_dir(workspace().join("events")).unwrap();
     let mut found = BTreeMap::new();
     for file in files {
@@ -69,7 +69,7 @@ async fn answered(fakes: &Fakes, ports: &Ports, event: &str) -> Response {
 
 #[test]
 fn every_event_is_some_functions() {
-    let known = ["front-door-", "packer-", "poller", "notifier", "operator-", "scaler"];
+    let known = ["front-door-", "packer-", "poller", "notifier", "operator-", "scaler", "live"];
     for stem in events("").keys() {
         assert!(known.iter().any(|prefix| stem.starts_with(prefix)), "whose is events/{stem}.json?");
     }
