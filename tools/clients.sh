@@ -77,7 +77,7 @@ node_7() {
   (cd .tools/node7x && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   if [ -x .tools/node7x/node_modules/.bin/node ]; then
     ln -s node_modules/.bin/node .tools/node7x/node
-  elif node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22)'; then
+  elif node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22 ? 1 : 0)'; then
     ln -s "$(command -v node)" .tools/node7x/node
   else
     fail "Node 22 or newer is missing, and npm has none for this machine"

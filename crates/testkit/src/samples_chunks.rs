@@ -1,7 +1,7 @@
 //! Rows of chunks to test with.
 
 use offpeak_core::endpoint::Endpoint;
-use offpeak_core::fleet::{self, Chunk, ChunkId, ChunkState, Part, Queue};
+use offpeak_core::fleet::{self, Chunk, ChunkId, ChunkState, Part, Queue, Tried};
 use offpeak_core::ids::SubmissionId;
 
 use crate::samples::{CREATED_MS, Namespace};
@@ -51,6 +51,7 @@ impl Namespace {
             state: ChunkState::Waiting { not_before_ms: CREATED_MS },
             parts: Vec::new(),
             suspects: Vec::new(),
+            tried: Vec::new(),
         }
     }
 
@@ -74,6 +75,7 @@ impl Namespace {
             stop: true,
             parts: vec![self.finished("part/1"), self.finished("part/2")],
             suspects: vec![self.job_id(), self.job_id()],
+            tried: vec![Tried { line: self.job_id(), failed: 2, put_off: 7 }],
             backend: self.live(),
             ..self.chunk()
         };

@@ -123,6 +123,7 @@ impl Desk for Scene {
             endpoint: Endpoint::ChatCompletions,
             lines: LINES,
             suspects: Vec::new(),
+            tried: Vec::new(),
             lease_ms: 60_000,
             checkpoint_ms: 30_000,
             report_bytes: None,

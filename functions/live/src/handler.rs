@@ -7,8 +7,9 @@ use offpeak_core::flows::work::{Done, Until, Worker, work_until};
 use serde::Serialize;
 use tokio::sync::watch;
 
-/// No chunk is taken when less than this is left of an invocation: calls that run can end.
-const LAST_MS: u64 = 300_000;
+/// No call is begun when less than this is left of an invocation: those that run can end. Whoever is cut off is asked, and
+/// paid, again.
+const LAST_MS: u64 = 180_000;
 
 /// What is held is brought or given back when no more than this is left.
 const RESERVE_MS: u64 = 30_000;
@@ -18,7 +19,7 @@ const LOOK_MS: u64 = 5_000;
 
 /// What a tick did.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Called {
+pub struct Finished {
     /// Lines that were answered and stored.
     pub lines: u64,
     /// Of these those without success.
@@ -26,8 +27,8 @@ pub struct Called {
 }
 
 /// Has each provider's worker call what waits, all at once. `deadline_ms` is when the invocation ends, Unix milliseconds.
-pub async fn handle(workers: &[Worker], deadline_ms: u64) -> Called {
-    let Some(Worker { clock, .. }) = workers.first() else { return Called::default() };
+pub async fn handle(workers: &[Worker], deadline_ms: u64) -> Finished {
+    let Some(Worker { clock, .. }) = workers.first() else { return Finished::default() };
     let (finish, finishing) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
     let busy = watch::Sender::new(workers.len());
@@ -42,17 +43,18 @@ pub async fn handle(workers: &[Worker], deadline_ms: u64) -> Called {
     };
     let shifts = pin!(future::join_all(shifts));
     let Either::Left((done, _)) = future::select(shifts, pin!(ending)).await else {
-        return Called::default();
+        return Finished::default();
     };
-    let called =
-        Called { lines: done.iter().map(|done| done.lines).sum(), failed: done.iter().map(|done| done.failed).sum() };
-    if called.lines > 0 {
-        tracing::info!(lines = called.lines, failed = called.failed, "called");
+    let finished =
+        Finished { lines: done.iter().map(|done| done.lines).sum(), failed: done.iter().map(|done| done.failed).sum() };
+    if finished.lines > 0 {
+        tracing::info!(lines = finished.lines, failed = finished.failed, "called");
     }
-    called
+    finished
 }
 
-/// Works until nobody has anything to do: what comes for one provider does not wait for what another answers.
+/// Works until nobody has anything to do: what comes for one provider does not wait for what another answers, but in the last
+/// minutes of an invocation.
 async fn shift(
     worker: &Worker,
     busy: &watch::Sender<usize>,

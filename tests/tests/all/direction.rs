@@ -6,12 +6,13 @@ use offpeak_tests::cargo;
 use serde_json::Value;
 
 /// A crate, what of ours it depends on, and what of ours only its tests depend on.
-const TABLE: [(&str, &[&str], &[&str]); 21] = [
+const TABLE: [(&str, &[&str], &[&str]); 22] = [
     ("offpeak", &["api", "config", "core", "embedded", "providers", "simulator"], &[]),
     ("offpeak-front-door", &["api", "aws", "config", "core", "deployment"], &[]),
     ("offpeak-packer", &["aws", "core", "deployment"], &[]),
     ("offpeak-poller", &["aws", "core", "deployment"], &[]),
     ("offpeak-notifier", &["aws", "core", "deployment"], &[]),
+    ("offpeak-live", &["aws", "core", "deployment"], &[]),
     ("offpeak-gpu-agent", &["aws", "core", "providers"], &[]),
     ("offpeak-scaler", &["aws", "core"], &[]),
     ("offpeak-operator", &["aws", "core", "deployment"], &[]),
@@ -29,7 +30,7 @@ const TABLE: [(&str, &[&str], &[&str]); 21] = [
     (
         "offpeak-tests-aws",
         &["simulator", "testkit", "tests"],
-        &["api", "aws", "core", "front-door", "operator", "packer", "poller", "scaler"],
+        &["api", "aws", "core", "front-door", "live", "operator", "packer", "poller", "scaler"],
     ),
     ("offpeak-bench", &["api", "aws", "core", "providers", "simulator", "testkit"], &[]),
 ];

@@ -3,11 +3,12 @@
 use super::direction::{dependencies, packages};
 
 /// What runs in the cloud.
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
     "offpeak-front-door",
     "offpeak-packer",
     "offpeak-poller",
     "offpeak-notifier",
+    "offpeak-live",
     "offpeak-operator",
     "offpeak-scaler",
 ];

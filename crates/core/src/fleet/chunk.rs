@@ -60,6 +60,20 @@ pub struct Chunk {
     pub parts: Vec<Part>,
     /// Lines that were running when an engine died: each runs alone from then on.
     pub suspects: Vec<JobId>,
+    /// Lines that a provider was asked for in vain, so that their tries are counted whoever makes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
+}
+
+/// A line that has no answer yet, though it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Which.
+    pub line: JobId,
+    /// Calls that failed, or were cut off.
+    pub failed: u32,
+    /// Calls that were too much at their time.
+    pub put_off: u32,
 }
 
 fn of_fleet() -> String {
@@ -144,6 +158,8 @@ pub enum ChunkEvent {
         not_before_ms: u64,
         /// Lines that were running when the engine died.
         suspects: Vec<JobId>,
+        /// Lines that a provider was asked for in vain.
+        tried: Vec<Tried>,
     },
     /// It is to end with what it has.
     Stop,
@@ -206,12 +222,12 @@ impl Chunk {
                 let whole = after.finished() >= u64::from(self.lines);
                 after.state = if whole { ChunkState::Done } else { ChunkState::Stopped };
             }
-            ChunkEvent::GiveBack { attempt, part, not_before_ms, suspects } => {
+            ChunkEvent::GiveBack { attempt, part, not_before_ms, suspects, tried } => {
                 if !planted(Fault::GivenBackByAnybody) {
                     self.holder(attempt)?;
                 }
                 after.parts.extend(part);
-                after.suspects = suspects;
+                (after.suspects, after.tried) = (suspects, tried);
                 after.state = if self.stop { ChunkState::Stopped } else { ChunkState::Waiting { not_before_ms } };
             }
             ChunkEvent::Stop => {
@@ -257,6 +273,7 @@ mod tests {
             state: ChunkState::Waiting { not_before_ms: 0 },
             parts: Vec::new(),
             suspects: Vec::new(),
+            tried: Vec::new(),
         }
     }
 

@@ -19,7 +19,7 @@ mod queue;
 mod scale;
 mod share;
 
-pub use chunk::{Chunk, ChunkEvent, ChunkId, ChunkState, NotHeld, Part};
+pub use chunk::{Chunk, ChunkEvent, ChunkId, ChunkState, NotHeld, Part, Tried};
 pub use cut::{Cut, Request, cut, estimate};
 pub use meter::{Meter, Rates, Reserved};
 pub use pace::Pace;

@@ -76,6 +76,7 @@ mod tests {
             state: ChunkState::Waiting { not_before_ms: 0 },
             parts: Vec::new(),
             suspects: Vec::new(),
+            tried: Vec::new(),
         }
     }
 

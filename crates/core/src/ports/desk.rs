@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::objects::ByteStream;
 use crate::endpoint::Endpoint;
-use crate::fleet::{ChunkId, Timing};
+use crate::fleet::{ChunkId, Timing, Tried};
 use crate::ids::{JobId, ObjectName};
 
 /// What a worker asks for.
@@ -34,6 +34,9 @@ pub struct Lease {
     pub lines: u32,
     /// Of them those that run alone.
     pub suspects: Vec<JobId>,
+    /// Of them those that a provider was asked for in vain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
     /// How long it is held without a renewal, milliseconds.
     pub lease_ms: u64,
     /// Between two checkpoints at most, milliseconds.
@@ -77,6 +80,9 @@ pub enum Leaving {
         pause_ms: u64,
         /// Lines that were running when the engine died.
         suspects: Vec<JobId>,
+        /// Lines that a provider was asked for in vain.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tried: Vec<Tried>,
     },
 }
 
@@ -199,6 +205,7 @@ impl Lease {
             endpoint: chunk.endpoint,
             lines,
             suspects: chunk.suspects.clone(),
+            tried: chunk.tried.clone(),
             lease_ms: timing.lease_ms,
             checkpoint_ms: timing.checkpoint_ms,
             report_bytes: timing.report_bytes,

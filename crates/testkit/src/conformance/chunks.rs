@@ -47,8 +47,8 @@ pub async fn a_chunk_reads_as_it_was_written(chunks: &dyn Chunks) {
         reads(chunks, &first).await;
         for state in Namespace::fresh().various_chunks() {
             let now = chunks.get(first.id).await.unwrap().unwrap();
-            let Chunk { attempt, stop, state, parts, suspects, .. } = state;
-            let next = Chunk { attempt, stop, state, parts, suspects, ..now };
+            let Chunk { attempt, stop, state, parts, suspects, tried, .. } = state;
+            let next = Chunk { attempt, stop, state, parts, suspects, tried, ..now };
             assert!(chunks.replace(&next).await.unwrap(), "the version is the stored one");
             reads(chunks, &Chunk { version: next.version + 1, ..next }).await;
         }

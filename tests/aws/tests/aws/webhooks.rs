@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::passthrough::PASSED_THROUGH;
 
-/// The deployment in which callers and the bus are told, and models may run on own servers or be called live. The key that sealed before
-/// seals what it is told with, too.
+/// The deployment in which callers and the bus are told, and models may run on own servers or be called live. The key that
+/// sealed before seals what it is told with, too.
 pub(crate) const TELLING: [(&str, &str); 7] = [
     ("JobIndex", "true"),
     ("FrontDoor", "function-url"),

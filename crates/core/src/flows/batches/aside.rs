@@ -12,10 +12,10 @@ use crate::batch::input::{ID_BYTES, Merge, RUN_BYTES, Repeat};
 use crate::ids::ObjectName;
 use crate::ports::{ObjectWriter, Ports, StoreError};
 
-/// Bytes of all runs that are in memory while they are merged, however many runs there are: a piece of each.
+/// Bytes of all runs that are in memory while they are merged, up to 64 runs: a piece of each.
 const MERGED: u64 = 256 * 1024;
 
-/// Bytes of a run that are read at a time, whole ids. The least bounds the reads, the most what two runs take.
+/// Bytes of a run that are read at a time, whole ids.
 const PIECES: RangeInclusive<u64> = 4 * 1024..=64 * 1024;
 
 /// Sorted runs of [`RUN_BYTES`], one after the other.

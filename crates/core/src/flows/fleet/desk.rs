@@ -261,11 +261,12 @@ impl ports::Desk for Desk {
         let attempt = lease.attempt;
         self.write(lease, finished, |part, now_ms| match &leaving {
             Leaving::Finished => ChunkEvent::Finish { attempt, part },
-            Leaving::GivenBack { pause_ms, suspects } => ChunkEvent::GiveBack {
+            Leaving::GivenBack { pause_ms, suspects, tried } => ChunkEvent::GiveBack {
                 attempt,
                 part,
                 not_before_ms: now_ms.saturating_add((*pause_ms).min(LONGEST_PAUSE_MS)),
                 suspects: suspects.clone(),
+                tried: tried.clone(),
             },
         })
         .await

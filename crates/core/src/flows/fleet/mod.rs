@@ -96,8 +96,8 @@ impl Fleet {
             if !matches!(chunk.state, ChunkState::Held { .. }) {
                 continue;
             }
-            let (attempt, suspects) = (chunk.attempt, chunk.suspects.clone());
-            let event = ChunkEvent::GiveBack { attempt, part: None, not_before_ms: 0, suspects };
+            let (attempt, suspects, tried) = (chunk.attempt, chunk.suspects.clone(), chunk.tried.clone());
+            let event = ChunkEvent::GiveBack { attempt, part: None, not_before_ms: 0, suspects, tried };
             let Ok(free) = chunk.after(event, self.stores.clock.now_ms()) else { continue };
             if self.stores.chunks.replace(&free).await? {
                 tracing::info!(chunk = %chunk.id, "a chunk of the process before is free");
@@ -133,6 +133,7 @@ impl Fleet {
             state: ChunkState::Waiting { not_before_ms: 0 },
             parts: Vec::new(),
             suspects: Vec::new(),
+            tried: Vec::new(),
         };
         let mut chunks = (0..).zip(cuts).map(chunk).peekable();
         while chunks.peek().is_some() {

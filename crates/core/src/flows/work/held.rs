@@ -1,8 +1,7 @@
 //! A chunk that is held: its lines, the calls that run, the answers that are not stored yet.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::future::{self, BoxFuture, Either};
@@ -14,6 +13,7 @@ use super::line::Line;
 use super::load::{Begun, Load};
 use super::unstored::Unstored;
 use crate::faults::{Fault, planted};
+use crate::fleet::Tried;
 use crate::flows::lines::Lines;
 use crate::ids::JobId;
 use crate::ports::{Called, Checkpoint, Lease, Leaving, Standing, StoreError, Whose};
@@ -78,6 +78,8 @@ pub(super) struct Held {
     running: Vec<Line>,
     /// Lines without an answer of which one may kill the engine, whether they were read or not.
     suspects: BTreeSet<JobId>,
+    /// Lines that a provider was asked for in vain, whether they were read or not.
+    tried: BTreeMap<JobId, Tried>,
     /// It may begin no line, though one be due: first a call has to end.
     is_full: bool,
     unstored: Unstored,
@@ -100,6 +102,7 @@ impl Held {
         Self {
             worker: worker.clone(),
             suspects: lease.suspects.iter().copied().collect(),
+            tried: lease.tried.iter().map(|tried| (tried.line, *tried)).collect(),
             lease,
             standing: Standing::Held,
             lines: None,
@@ -123,11 +126,19 @@ impl Held {
         }
     }
 
-    /// Whether it has no line that could begin, and none that runs alone: the next chunk may.
+    /// Whether it has no line that could begin, and none that runs alone: the next chunk may. What a provider is asked for
+    /// again later keeps no other waiting.
     pub(super) fn is_dry(&self) -> bool {
         let runs_alone = || self.running.iter().any(|line| line.suspect) && !planted(Fault::AloneInACrowd);
-        let is_begun = || self.read && self.next.is_none() && self.again.is_empty() && self.alone.is_empty();
-        self.standing != Standing::Held || (is_begun() && !runs_alone())
+        let now_ms = self.worker.clock.now_ms();
+        let is_later = |due_ms: u64| due_ms > now_ms && self.worker.engine.whose() == Whose::Provider;
+        let none_again = || self.again.iter().all(|(due_ms, _)| is_later(*due_ms));
+        self.standing != Standing::Held || (self.is_begun() && none_again() && !runs_alone())
+    }
+
+    /// Whether every line was begun, those that run again apart.
+    fn is_begun(&self) -> bool {
+        self.read && self.next.is_none() && self.alone.is_empty()
     }
 
     /// How many of its lines run.
@@ -147,7 +158,8 @@ impl Held {
 
     /// Whether nothing of it is left to run.
     pub(super) fn is_finished(&self) -> bool {
-        self.is_dry() && self.running.is_empty()
+        let none_left = || self.is_begun() && self.again.is_empty();
+        self.running.is_empty() && (self.standing != Standing::Held || none_left())
     }
 
     /// Begins as many lines as the engine takes beside so many of other chunks, and its provider within the minute.
@@ -219,7 +231,7 @@ impl Held {
             none @ None => none.insert(Lines::of(self.worker.desk.lines(&self.lease).await?)),
         };
         let Some(line) = lines.next().await? else { return Ok(None) };
-        let read = Line::read(&line.bytes, &self.lease);
+        let read = Line::read(&line.bytes, &self.lease, &self.tried);
         read.map(Some).ok_or_else(|| StoreError::Corrupt("a sealed line is no request".to_owned()))
     }
 
@@ -289,6 +301,10 @@ impl Held {
     /// Has a line run again, unless its tries are spent.
     fn retry(&mut self, line: Line, pause_ms: Option<u64>, answer: &Answer) {
         let timing = &self.worker.rules.timing;
+        if self.worker.engine.whose() == Whose::Provider {
+            let Line { id, failed, put_off, .. } = line;
+            self.tried.insert(id, Tried { line: id, failed, put_off });
+        }
         if line.failed >= timing.tries || line.put_off >= PUT_OFF {
             self.answer(&line, answer);
             return;
@@ -300,6 +316,7 @@ impl Held {
 
     fn answer(&mut self, line: &Line, answer: &Answer) {
         self.suspects.remove(&line.id);
+        self.tried.remove(&line.id);
         let most = self.report_bytes();
         self.unstored.add(line, answer, most, self.worker.clock.now_ms());
     }
@@ -410,8 +427,8 @@ impl Held {
         if ends {
             return Leaving::Finished;
         }
-        let suspects = self.suspects.iter().copied().collect();
-        Leaving::GivenBack { pause_ms: if self.unreadable { LONGEST_PAUSE_MS } else { 0 }, suspects }
+        let (suspects, tried) = (self.suspects.iter().copied().collect(), self.tried.values().copied().collect());
+        Leaving::GivenBack { pause_ms: if self.unreadable { LONGEST_PAUSE_MS } else { 0 }, suspects, tried }
     }
 
     /// The checkpoint that is to be stored: one whose reply is not known first.
@@ -469,38 +486,61 @@ impl Held {
         std::mem::take(&mut self.uncounted)
     }
 
-    /// Waits until then for calls that run, but no longer than it is surely held; begins none.
-    pub(super) async fn last_calls(&mut self, until_ms: u64, load: &mut Load) {
-        let until_ms = until_ms.min(self.kept_ms + self.lease.lease_ms / 3 * 2);
-        while !self.running.is_empty() {
-            let left_ms = until_ms.saturating_sub(self.worker.clock.now_ms());
-            let clock = Arc::clone(&self.worker.clock);
-            match future::select(self.calls.next(), pin!(clock.sleep_ms(left_ms))).await {
-                Either::Left((Some(ended), _)) if left_ms > 0 => {
-                    self.called(ended, load);
-                }
-                Either::Left(_) | Either::Right(_) => break,
-            }
-        }
+    /// Until when it is surely held, Unix milliseconds.
+    fn sure_ms(&self) -> u64 {
+        self.kept_ms + self.lease.lease_ms / 3 * 2
+    }
+
+    /// Gives up what runs. A provider has been asked for it, and may be paid.
+    fn cut(&mut self) {
         self.calls.clear();
+        if self.worker.engine.whose() == Whose::Own {
+            return;
+        }
+        for line in std::mem::take(&mut self.running) {
+            self.tried.insert(line.id, Tried { line: line.id, failed: line.failed + 1, put_off: line.put_off });
+            self.again.push((0, line));
+        }
     }
 }
 
-/// What comes first of all that is held: a call that ends, or something that is due.
-pub(super) async fn next(worker: &Worker, held: &mut [Held]) -> Event {
-    let now_ms = worker.clock.now_ms();
-    let due = held.iter().enumerate().map(|(index, chunk)| (chunk.due_ms(), index)).min();
-    let (due_ms, index) = due.unwrap_or((now_ms, 0));
-    let ended = future::poll_fn(|context| {
+/// Waits until then for calls that run, but no longer than their chunks are surely held; begins none.
+pub(super) async fn last_calls(worker: &Worker, held: &mut [Held], until_ms: u64, load: &mut Load) {
+    let until_ms = held.iter().map(Held::sure_ms).fold(until_ms, u64::min);
+    let mut time = worker.clock.sleep_ms(until_ms.saturating_sub(worker.clock.now_ms()));
+    while held.iter().any(|chunk| chunk.running() > 0) {
+        // What has ended is taken first, also once the time is over.
+        let first = match future::select(pin!(ended(held)), &mut time).await {
+            Either::Left((first, _)) => Some(first),
+            Either::Right(_) => None,
+        };
+        let Some((index, ended)) = first else { break };
+        held[index].called(*ended, load);
+    }
+    held.iter_mut().for_each(Held::cut);
+}
+
+/// A call that has ended, of the chunk at that place.
+fn ended(held: &mut [Held]) -> impl Future<Output = (usize, Box<Ended>)> {
+    future::poll_fn(move |context| {
         for (index, chunk) in held.iter_mut().enumerate() {
             if let Poll::Ready(Some(ended)) = chunk.calls.poll_next_unpin(context) {
-                return Poll::Ready(Event::Called(index, Box::new(ended)));
+                return Poll::Ready((index, Box::new(ended)));
             }
         }
         Poll::Pending
-    });
-    match future::select(ended, pin!(worker.clock.sleep_ms(due_ms.saturating_sub(now_ms)))).await {
-        Either::Left((event, _)) => event,
-        Either::Right(_) => Event::Due(index),
+    })
+}
+
+/// What comes first of all that is held: a call that ends, or something that is due; or nothing of it before that time, Unix
+/// milliseconds.
+pub(super) async fn next(worker: &Worker, held: &mut [Held], before_ms: u64) -> Option<Event> {
+    let now_ms = worker.clock.now_ms();
+    let due = held.iter().enumerate().map(|(index, chunk)| (chunk.due_ms(), index)).min();
+    let (due_ms, index) = due.unwrap_or((now_ms, 0));
+    let sleep = worker.clock.sleep_ms(due_ms.min(before_ms).saturating_sub(now_ms));
+    match future::select(pin!(ended(held)), sleep).await {
+        Either::Left(((index, ended), _)) => Some(Event::Called(index, ended)),
+        Either::Right(_) => (due_ms <= before_ms).then_some(Event::Due(index)),
     }
 }

@@ -1,13 +1,14 @@
 //! A line on its way to its answer.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::batch::line_id;
-use crate::fleet::estimate;
+use crate::fleet::{Tried, estimate};
 use crate::ids::JobId;
 use crate::ports::Lease;
 
@@ -41,7 +42,7 @@ struct Sealed<'a> {
 
 impl Line {
     /// Reads a sealed line.
-    pub(super) fn read(line: &Bytes, lease: &Lease) -> Option<Self> {
+    pub(super) fn read(line: &Bytes, lease: &Lease, tried: &BTreeMap<JobId, Tried>) -> Option<Self> {
         let sealed: Sealed<'_> = serde_json::from_slice(line).ok()?;
         let custom_id: Cow<'_, str> = serde_json::from_str(sealed.custom_id.get()).ok()?;
         let id = line_id(&custom_id);
@@ -50,9 +51,9 @@ impl Line {
             quoted: sealed.custom_id.get().to_owned(),
             body: line.slice_ref(sealed.body.get().as_bytes()),
             tokens: estimate(sealed.body.get()),
-            failed: 0,
+            failed: tried.get(&id).map_or(0, |tried| tried.failed),
             failed_ms: 0,
-            put_off: 0,
+            put_off: tried.get(&id).map_or(0, |tried| tried.put_off),
             suspect: lease.suspects.contains(&id),
             custom_id: custom_id.into_owned(),
         })

@@ -95,7 +95,8 @@ pub struct Done {
 pub struct Until {
     /// It stops: what it holds is brought or given back.
     pub stopped: watch::Receiver<bool>,
-    /// It takes no more, and ends once it holds nothing.
+    /// It takes no more, and ends once it holds nothing. Of a provider it asks for no line more either: who is cut off at
+    /// the end has to be asked, and paid, again.
     pub finishing: watch::Receiver<bool>,
     /// Its engine was ready and it has found nothing to take for so long, milliseconds; none: it stays.
     pub idle_ms: Option<u64>,
@@ -114,17 +115,19 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
     let mut shift =
         Shift { worker, load, absent_since_ms: None, idle_since_ms: None, ask_ms: 0, done: Done::default() };
     let mut held: Vec<Held> = Vec::new();
-    let most_held = if worker.engine.whose() == Whose::Own { HELD } else { HELD_OF_PROVIDER };
     while !*stopped.borrow() {
         if shift.is_away().await {
             shift.wait(&mut held, &mut stopped).await;
             continue;
         }
         let is_finishing = *finishing.borrow() && !planted(Fault::TakesAfterNotice);
+        if is_finishing && worker.engine.whose() == Whose::Provider {
+            shift.finish(&mut held).await;
+        }
         if is_finishing && held.is_empty() {
             break;
         }
-        if !is_finishing && held.len() < most_held && held.iter().all(Held::is_dry) {
+        if !is_finishing && shift.has_room(&held) {
             held.extend(shift.take(held.is_empty()).await);
         }
         if shift.is_idle_for(&held, idle_ms) {
@@ -133,7 +136,7 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
         if held.is_empty() {
             shift.rest(worker.rules.idle_ms, &mut stopped).await;
         } else {
-            shift.turn(&mut held, &mut stopped).await;
+            shift.turn(&mut held, &mut stopped, is_finishing).await;
         }
     }
     shift.leave(held).await;
@@ -170,11 +173,9 @@ impl Shift<'_> {
     fn is_idle_for(&mut self, held: &[Held], idle_ms: Option<u64>) -> bool {
         if !held.is_empty() || self.absent_since_ms.is_some() {
             self.idle_since_ms = None;
-            return false;
         }
-        let now_ms = self.worker.clock.now_ms();
-        let since_ms = *self.idle_since_ms.get_or_insert(now_ms);
-        idle_ms.is_some_and(|idle_ms| now_ms.saturating_sub(since_ms) >= idle_ms)
+        let Some((since_ms, idle_ms)) = self.idle_since_ms.zip(idle_ms) else { return false };
+        self.worker.clock.now_ms().saturating_sub(since_ms) >= idle_ms
     }
 
     /// Keeps what is held while the engine is not ready; after a while others may have it.
@@ -215,19 +216,58 @@ impl Shift<'_> {
             }
         };
         let taken = self.worker.desk.take(&Ask { worker: self.worker.rules.name.clone(), models }).await;
-        let lease = taken.unwrap_or_else(|error| {
-            not_taken(&error);
-            // Nobody said that there is nothing.
-            self.idle_since_ms = None;
-            None
-        })?;
-        self.ask_ms = 0;
-        Some(Held::new(self.worker, lease))
+        match taken {
+            Ok(Some(lease)) => {
+                self.ask_ms = 0;
+                Some(Held::new(self.worker, lease))
+            }
+            Ok(None) => {
+                self.idle_since_ms.get_or_insert(now_ms);
+                None
+            }
+            Err(error) => {
+                not_taken(&error);
+                // Nobody said that there is nothing.
+                self.idle_since_ms = None;
+                None
+            }
+        }
+    }
+
+    /// Whether a chunk more could begin something.
+    fn has_room(&self, held: &[Held]) -> bool {
+        let most = if self.worker.engine.whose() == Whose::Own { HELD } else { HELD_OF_PROVIDER };
+        held.len() < most && held.iter().all(Held::is_dry)
+    }
+
+    /// Gives back what does not run.
+    async fn finish(&mut self, held: &mut Vec<Held>) {
+        let (running, rest): (Vec<_>, Vec<_>) = std::mem::take(held).into_iter().partition(|chunk| chunk.running() > 0);
+        *held = running;
+        self.give(rest).await;
     }
 
     /// Begins what may begin, waits for what comes first, and does what it asks for.
-    async fn turn(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>) {
-        let (mut running, mut may_begin) = (held.iter().map(Held::running).sum::<usize>(), true);
+    async fn turn(&mut self, held: &mut Vec<Held>, stopped: &mut watch::Receiver<bool>, is_finishing: bool) {
+        let is_provider = self.worker.engine.whose() == Whose::Provider;
+        let may_begin = !(is_finishing && is_provider);
+        let has_room = self.fill(held, may_begin).await && !is_finishing && is_provider && self.has_room(held);
+        let ask_ms = if has_room { self.ask_ms } else { u64::MAX };
+        let Some(event) = unless_stopped(held::next(self.worker, held, ask_ms), stopped).await else { return };
+        let is_doubtful = match event {
+            Some(Event::Called(index, ended)) => held[index].called(*ended, &mut self.load),
+            Some(Event::Due(index)) => held.get_mut(index).is_some_and(Held::stalls),
+            None => false,
+        };
+        if is_doubtful && self.worker.engine.whose() == Whose::Own {
+            self.look(held).await;
+        }
+        self.settle(held).await;
+    }
+
+    /// Begins what may begin; whether more could.
+    async fn fill(&mut self, held: &mut [Held], mut may_begin: bool) -> bool {
+        let mut running = held.iter().map(Held::running).sum::<usize>();
         for chunk in held.iter_mut() {
             if !may_begin {
                 chunk.wait();
@@ -238,15 +278,7 @@ impl Shift<'_> {
             running = others + chunk.running();
             may_begin = chunk.is_dry();
         }
-        let Some(event) = unless_stopped(held::next(self.worker, held), stopped).await else { return };
-        let is_doubtful = match event {
-            Event::Called(index, ended) => held[index].called(*ended, &mut self.load),
-            Event::Due(index) => held.get_mut(index).is_some_and(Held::stalls),
-        };
-        if is_doubtful && self.worker.engine.whose() == Whose::Own {
-            self.look(held).await;
-        }
-        self.settle(held).await;
+        may_begin && running < self.load.pace.limit()
     }
 
     /// Asks the engine whether it is there and what it serves, and does what follows. One that only does not say gets a
@@ -271,14 +303,16 @@ impl Shift<'_> {
 
     /// Stores what is due, and leaves chunks that are finished or lost.
     async fn settle(&mut self, held: &mut Vec<Held>) {
-        let mut left = Vec::with_capacity(held.len());
-        for mut chunk in held.drain(..) {
+        let settled = held.iter_mut().map(async |chunk| {
             if chunk.is_put_off() {
-                left.push(chunk);
-                continue;
+                return (false, false);
             }
             let finished = chunk.is_finished();
-            let gone = if finished { chunk.leave().await } else { chunk.keep().await };
+            (if finished { chunk.leave().await } else { chunk.keep().await }, finished)
+        });
+        let settled = future::join_all(settled).await;
+        let mut left = Vec::with_capacity(held.len());
+        for (mut chunk, (gone, finished)) in held.drain(..).zip(settled) {
             self.count(&mut chunk);
             self.done.chunks += u64::from(gone && finished);
             if !gone {
@@ -296,14 +330,19 @@ impl Shift<'_> {
 
     /// Waits a while for calls that run, then brings what there is and gives the rest back. What cannot be given back is
     /// taken by others when its lease is over.
-    async fn leave(&mut self, held: Vec<Held>) {
+    async fn leave(&mut self, mut held: Vec<Held>) {
         let until_ms = self.worker.clock.now_ms().saturating_add(self.worker.rules.grace_ms);
         // What was not begun is somebody else's at once.
-        let (running, unbegun): (Vec<_>, Vec<_>) = held.into_iter().partition(|chunk| chunk.running() > 0);
-        for mut chunk in unbegun.into_iter().chain(running) {
-            chunk.last_calls(until_ms, &mut self.load).await;
-            chunk.leave().await;
-            self.count(&mut chunk);
+        self.finish(&mut held).await;
+        held::last_calls(self.worker, &mut held, until_ms, &mut self.load).await;
+        self.give(held).await;
+    }
+
+    /// Brings what there is and gives the rest back.
+    async fn give(&mut self, mut held: Vec<Held>) {
+        future::join_all(held.iter_mut().map(Held::leave)).await;
+        for chunk in &mut held {
+            self.count(chunk);
         }
     }
 }

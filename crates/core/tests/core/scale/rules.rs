@@ -138,6 +138,7 @@ fn chunk(tokens: u64, lines: u32, finished: u32, state: ChunkState) -> Chunk {
         state,
         parts: if finished > 0 { vec![part] } else { Vec::new() },
         suspects: Vec::new(),
+        tried: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use offpeak_core::fleet::{self, Rates, Timing};
 use offpeak_core::flows::fleet::{Fleet, Stores};
 use offpeak_core::flows::work::{Rules, Worker};
 use offpeak_core::ids::CredentialId;
-use offpeak_core::job::State;
+use offpeak_core::job::{Job, State};
 use offpeak_core::ports::{Backend, Called, Clock as _, Engine, NotReady, Ports, Serving, Settings, Whose};
 use offpeak_live::handler::handle;
 use offpeak_packer::handler::Tick;
@@ -169,10 +169,24 @@ async fn a_tick_ends_before_its_invocation_does_and_the_next_goes_on() {
     scene.asks(0, &["slow"]).await;
     let (lines, took_ms) = scene.ticks().await;
     assert!(lines == 0 && took_ms > INVOCATION_MS / 2 && took_ms < INVOCATION_MS - 15_000, "{lines} in {took_ms} ms");
+    assert_eq!(scene.calls()[0], 2, "one ran out of its time, one was cut off");
     scene.takes(0, 1_000);
     let (lines, took_ms) = scene.ticks().await;
     assert!(lines == 1 && took_ms < 10_000, "{lines} in {took_ms} ms");
-    assert_eq!(scene.done().await, 1);
+    assert_eq!((scene.done().await, scene.calls()[0]), (1, 3));
+}
+
+/// A line that is never answered has its five tries, whoever makes them; then it goes back to its class, as any that failed.
+#[tokio::test(start_paused = true)]
+async fn tries_are_counted_across_invocations() {
+    let scene = Scene::new();
+    scene.takes(0, 2 * INVOCATION_MS);
+    scene.asks(0, &["never"]).await;
+    for _ in 0..10 {
+        handle(&scene.workers, scene.ends_ms()).await;
+    }
+    assert_eq!((scene.done().await, scene.calls()[0]), (0, 5));
+    assert!(matches!(scene.fakes.jobs.snapshot()[..], [Job { state: State::Queued, .. }]));
 }
 
 /// What comes for one provider while another takes its time is called at once, and the tick ends with the last of both.
