@@ -8,6 +8,7 @@ use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Relay, Rules, Waiters, W
 use offpeak_core::fleet;
 use offpeak_core::flows::fleet::{Desk, Fleet, Stores as FleetStores};
 use offpeak_core::flows::work::{self, Worker};
+use offpeak_core::health::Health;
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{
     Backend, Batches, Chunks, Classes, Clock, Credentials, Deliver, Files, Intake, Jobs, Keys, Mailbox, Notices,
@@ -189,6 +190,7 @@ impl Config {
             clock: stores.clock,
             random: stores.random,
             settings: Arc::new(self.settings()),
+            health: Health::default(),
         })
     }
 

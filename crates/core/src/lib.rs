@@ -11,6 +11,7 @@ pub mod faults;
 pub mod file;
 pub mod fleet;
 pub mod flows;
+pub mod health;
 pub mod hex;
 pub mod ids;
 pub mod job;

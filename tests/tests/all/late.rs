@@ -80,7 +80,15 @@ async fn a_provider_that_takes_nothing_loses_its_jobs_after_its_patience() {
     let patient = "create_timeout = \"2s\"\ncreate_grace = \"1s\"\npatience = \"2s\"";
     let gateway = Gateway::before(&first).provider(patient).config(&two(&second, "")).start().await;
     Load::of(&gateway.http, "waits", COUNT).run().await.all_right(COUNT);
-    assert_eq!((first.counts().lines_run, second.counts().lines_run), (0, COUNT as u64));
+    let ran = || (first.counts().lines_run, second.counts().lines_run);
+    assert_eq!(ran(), (0, COUNT as u64));
+    // It is known now: what it does not take at the first try goes on at once.
+    first.fails_with(Faults { rate_limit_creates: 1, ..Faults::default() });
+    Load::of(&gateway.http, "goes on", 1).run().await.all_right(1);
+    assert_eq!(ran(), (0, COUNT as u64 + 1));
+    // And that it is well again.
+    Load::of(&gateway.http, "comes back", 1).run().await.all_right(1);
+    assert_eq!(ran(), (1, COUNT as u64 + 1));
     gateway.passes_audit().await;
 }
 

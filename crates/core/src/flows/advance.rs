@@ -48,7 +48,8 @@ pub(super) enum Then {
 pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreError> {
     for _ in 0..STEPS {
         let Some(row) = ports.submissions.get(id).await? else { return Ok(Advanced::Settled) };
-        let next = step(&row, ports.clock.now_ms(), ports.settings.timing_of(&row.lane.provider));
+        let (provider, timing) = (&row.lane.provider, ports.settings.timing_of(&row.lane.provider));
+        let next = step(&row, ports.clock.now_ms(), timing, ports.health.out_since_ms(provider));
         match next {
             Step::Rest { until_ms: None } => return Ok(Advanced::Settled),
             Step::Rest { until_ms: Some(until_ms) } => return Ok(Advanced::Until(until_ms)),
@@ -178,6 +179,9 @@ impl Advancing<'_> {
     /// Waits as long as the provider asked.
     pub(super) async fn postpone(&self, retry_after_ms: Option<u64>, file: Option<FileId>) -> Result<Then, StoreError> {
         let pause_ms = self.pause_ms(retry_after_ms);
+        if self.row.lane.credential.is_own() {
+            self.ports.health.refused(&self.row.lane.provider, self.ports.clock.now_ms());
+        }
         self.take(Event::Postpone { until_ms: self.ports.clock.now_ms() + pause_ms, file }).await
     }
 

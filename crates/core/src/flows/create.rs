@@ -84,7 +84,10 @@ async fn send(advancing: &Advancing<'_>, creating: &Creating) -> CreateReply {
 
 async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateReply) -> Result<Then, StoreError> {
     match reply {
-        CreateReply::Created(batch) => place(advancing, creating, batch, creating.attempt > 1).await,
+        CreateReply::Created(batch) => {
+            advancing.ports.health.took(&advancing.row.lane.provider);
+            place(advancing, creating, batch, creating.attempt > 1).await
+        }
         // After an unclear create the row keeps its history: there may be a twin to look for.
         CreateReply::Throttled { .. } if creating.attempt > 1 => Ok(advancing.rest()),
         CreateReply::Refused(refusal) if advancing.passes(&refusal) && creating.attempt > 1 => Ok(advancing.rest()),

@@ -63,6 +63,7 @@ pub use usage::{Usage, UsageRow};
 pub use wake::{Finished, Wake};
 
 use crate::class::Rule;
+use crate::health::Health;
 use crate::nightly::Nightly;
 use crate::route::Routes;
 use crate::timing::Timing;
@@ -121,6 +122,8 @@ pub struct Ports {
     pub random: Arc<dyn Random>,
     /// Durations, and the classes by name.
     pub settings: Arc<Settings>,
+    /// What this process knows of providers.
+    pub health: Health,
 }
 
 /// What the operator decided.

@@ -51,8 +51,8 @@ pub enum Step {
     CleanUp(Vec<FileId>),
 }
 
-/// Decides the next effect.
-pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
+/// Decides the next effect. `out_since_ms`: since when its provider is known to take nothing, Unix milliseconds.
+pub fn step(submission: &Submission, now_ms: u64, timing: &Timing, out_since_ms: Option<u64>) -> Step {
     if is_busy(submission, now_ms) {
         return Step::Rest { until_ms: Some(submission.busy_until_ms) };
     }
@@ -68,7 +68,7 @@ pub fn step(submission: &Submission, now_ms: u64, timing: &Timing) -> Step {
         State::Sealed | State::Uploading if now_ms >= deadline_ms => Step::GiveUp(None),
         State::Waiting { file, .. } if now_ms >= deadline_ms => Step::GiveUp(file.clone()),
         State::Sealed | State::Uploading if submission.turns(now_ms) => Step::TakeBack { input: None, all: false },
-        State::Waiting { file, .. } if is_impatient(submission, now_ms, timing) => {
+        State::Waiting { file, .. } if is_impatient(submission, now_ms, timing, out_since_ms) => {
             Step::TakeBack { input: file.clone(), all: true }
         }
         State::Waiting { file, .. } if submission.turns(now_ms) => Step::TakeBack { input: file.clone(), all: false },
@@ -96,9 +96,11 @@ fn is_busy(submission: &Submission, now_ms: u64) -> bool {
     kept && now_ms < submission.busy_until_ms
 }
 
-/// Whether a submission that was never placed has waited longer than its target may let it wait, and there is another.
-fn is_impatient(submission: &Submission, now_ms: u64, timing: &Timing) -> bool {
-    let waited = now_ms >= submission.created_ms.saturating_add(timing.patience_ms);
+/// Whether a submission that was never placed has waited longer than its target may let it wait, or meets one that has let
+/// others wait for so long; and there is another target.
+fn is_impatient(submission: &Submission, now_ms: u64, timing: &Timing, out_since_ms: Option<u64>) -> bool {
+    let since_ms = out_since_ms.map_or(submission.created_ms, |out_ms| out_ms.min(submission.created_ms));
+    let waited = now_ms >= since_ms.saturating_add(timing.patience_ms);
     waited && !submission.lane.terms.then.is_empty() && !planted(Fault::PatienceEndless)
 }
 
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
     use crate::endpoint::Endpoint;
     use crate::ids::{BatchId, CredentialId};
-    use crate::lane::{Lane, Terms};
+    use crate::lane::{Lane, Next, Terms};
     use crate::submission::Origin;
 
     const TICK_MS: u64 = 60_000;
@@ -184,12 +186,12 @@ mod tests {
         let timing = Timing { poll_interval_ms, poll_tick_ms, ..Timing::default() };
         let row = submitted(drawn);
         let is_polled = |tick: &u64| {
-            let next = step(&row, tick * TICK_MS + tick * 7_919 % TICK_MS, &timing);
+            let next = step(&row, tick * TICK_MS + tick * 7_919 % TICK_MS, &timing, None);
             let Step::Rest { until_ms: Some(until_ms) } = next else {
                 assert!(matches!(next, Step::Poll(_)), "{next:?}");
                 return true;
             };
-            assert!(matches!(step(&row, until_ms, &timing), Step::Poll(_)), "it rests until its turn");
+            assert!(matches!(step(&row, until_ms, &timing, None), Step::Poll(_)), "it rests until its turn");
             false
         };
         (0..30).filter(is_polled).collect()
@@ -213,7 +215,22 @@ mod tests {
     #[test]
     fn whoever_is_busy_is_left_alone_until_then_and_no_longer() {
         let busy = Submission { state: State::Uploading, busy_until_ms: 1_000, ..submitted(0) };
-        assert_eq!(step(&busy, 999, &Timing::default()), Step::Rest { until_ms: Some(1_000) });
-        assert_eq!(step(&busy, 1_000, &Timing::default()), Step::Upload);
+        assert_eq!(step(&busy, 999, &Timing::default(), None), Step::Rest { until_ms: Some(1_000) });
+        assert_eq!(step(&busy, 1_000, &Timing::default(), None), Step::Upload);
+    }
+
+    #[test]
+    fn whoever_meets_a_provider_that_has_let_others_wait_goes_on_at_once() {
+        let timing = Timing { patience_ms: 1_000, ..Timing::default() };
+        let next = Next { provider: "next".to_owned(), model: "m".to_owned(), within_ms: 1, grace_ms: None };
+        let mut waiting = submitted(0);
+        waiting.lane.terms.then.push(next);
+        (waiting.created_ms, waiting.state) = (5_000, State::Waiting { file: None, until_ms: 9_000 });
+        let goes_on = |out_since_ms: Option<u64>, now_ms: u64| {
+            matches!(step(&waiting, now_ms, &timing, out_since_ms), Step::TakeBack { all: true, .. })
+        };
+        let since = [None, Some(4_000), Some(4_001), Some(5_500)];
+        assert_eq!(since.map(|since_ms| goes_on(since_ms, 5_000)), [false, true, false, false]);
+        assert_eq!(since.map(|since_ms| goes_on(since_ms, 6_000)), [true; 4], "by its own patience");
     }
 }

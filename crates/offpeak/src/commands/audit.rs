@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use offpeak_core::flows::audit::{Report, audit};
 use offpeak_core::flows::audit_batches::{BatchReport, audit_batches};
+use offpeak_core::health::Health;
 use offpeak_core::ids::JobId;
 use offpeak_core::ports::{Ports, Settings};
 use offpeak_embedded::{Snapshot, Store, SystemClock, SystemRandom};
@@ -98,5 +99,6 @@ fn ports(store: &Store, snapshot: &Snapshot) -> Ports {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         settings: Arc::new(Settings::default()),
+        health: Health::default(),
     }
 }

@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use offpeak_core::health::Health;
 use offpeak_core::ports::{Ports, StoreError};
 
 pub use backend::Backend;
@@ -98,7 +99,7 @@ impl Gate for OpenGate {
     }
 }
 
-/// The same ports behind a gate; keys, wake, clock and randomness are reached without it.
+/// The same ports behind a gate, of a process of its own; keys, wake, clock and randomness are reached without it.
 pub fn behind(ports: &Ports, gate: &Arc<dyn Gate>) -> Ports {
     let backends: BTreeMap<_, _> = ports
         .backends
@@ -119,6 +120,7 @@ pub fn behind(ports: &Ports, gate: &Arc<dyn Gate>) -> Ports {
         receivers: Arc::new(Receivers::new(Arc::clone(&ports.receivers), Arc::clone(gate))),
         notices: Arc::new(Notices::new(Arc::clone(&ports.notices), Arc::clone(gate))),
         backends,
+        health: Health::default(),
         ..ports.clone()
     }
 }

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use offpeak_core::flows::sweep_native;
+use offpeak_core::health::Health;
 use offpeak_core::ports::{Backend, Ports, Settings};
 
 pub use batches::Batches;
@@ -144,6 +145,7 @@ impl Fakes {
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(self.random.clone()),
             settings: Arc::new(settings),
+            health: Health::default(),
         }
     }
 }

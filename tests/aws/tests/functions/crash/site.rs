@@ -7,6 +7,7 @@ use aws_sdk_sqs::config::Credentials;
 use offpeak_aws::{self as aws, Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
 use offpeak_core::class::Rule;
 use offpeak_core::flows::audit::{Report, audit};
+use offpeak_core::health::Health;
 use offpeak_core::ids::CredentialId;
 use offpeak_core::job::Job;
 use offpeak_core::ports::{
@@ -145,6 +146,7 @@ impl Site {
             wake: Arc::new(()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            health: Health::default(),
             settings: Arc::new(settings()),
         };
         Reach { ports, store }
