@@ -48,8 +48,9 @@ pub(super) enum Then {
 pub async fn advance(ports: &Ports, id: SubmissionId) -> Result<Advanced, StoreError> {
     for _ in 0..STEPS {
         let Some(row) = ports.submissions.get(id).await? else { return Ok(Advanced::Settled) };
-        let (provider, timing) = (&row.lane.provider, ports.settings.timing_of(&row.lane.provider));
-        let next = step(&row, ports.clock.now_ms(), timing, ports.health.out_since_ms(provider));
+        let (now_ms, timing) = (ports.clock.now_ms(), ports.settings.timing_of(&row.lane.provider));
+        let out_since_ms = ports.health.out_since_ms(&row.lane, now_ms, timing.patience_ms);
+        let next = step(&row, now_ms, timing, out_since_ms);
         match next {
             Step::Rest { until_ms: None } => return Ok(Advanced::Settled),
             Step::Rest { until_ms: Some(until_ms) } => return Ok(Advanced::Until(until_ms)),
@@ -178,11 +179,12 @@ impl Advancing<'_> {
 
     /// Waits as long as the provider asked.
     pub(super) async fn postpone(&self, retry_after_ms: Option<u64>, file: Option<FileId>) -> Result<Then, StoreError> {
-        let pause_ms = self.pause_ms(retry_after_ms);
+        let (now_ms, pause_ms) = (self.ports.clock.now_ms(), self.pause_ms(retry_after_ms));
+        // Of a caller's own key it says nothing to others.
         if self.row.lane.credential.is_own() {
-            self.ports.health.refused(&self.row.lane.provider, self.ports.clock.now_ms());
+            self.ports.health.refused(&self.row.lane, now_ms, self.timing().patience_ms);
         }
-        self.take(Event::Postpone { until_ms: self.ports.clock.now_ms() + pause_ms, file }).await
+        self.take(Event::Postpone { until_ms: now_ms + pause_ms, file }).await
     }
 
     async fn begin_upload(&self) -> Result<Then, StoreError> {

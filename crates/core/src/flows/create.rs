@@ -84,10 +84,7 @@ async fn send(advancing: &Advancing<'_>, creating: &Creating) -> CreateReply {
 
 async fn settle(advancing: &Advancing<'_>, creating: &Creating, reply: CreateReply) -> Result<Then, StoreError> {
     match reply {
-        CreateReply::Created(batch) => {
-            advancing.ports.health.took(&advancing.row.lane.provider);
-            place(advancing, creating, batch, creating.attempt > 1).await
-        }
+        CreateReply::Created(batch) => place(advancing, creating, batch, creating.attempt > 1).await,
         // After an unclear create the row keeps its history: there may be a twin to look for.
         CreateReply::Throttled { .. } if creating.attempt > 1 => Ok(advancing.rest()),
         CreateReply::Refused(refusal) if advancing.passes(&refusal) && creating.attempt > 1 => Ok(advancing.rest()),
@@ -128,6 +125,7 @@ async fn place(
             suspect: suspect || moved,
         };
         if take(advancing.ports, &row, Event::Place(placed)).await?.is_some() {
+            advancing.ports.health.took(&row.lane);
             return Ok(Then::Again);
         }
         let Some(now) = advancing.ports.submissions.get(row.id).await? else { return Ok(Then::Again) };

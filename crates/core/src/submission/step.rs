@@ -51,7 +51,7 @@ pub enum Step {
     CleanUp(Vec<FileId>),
 }
 
-/// Decides the next effect. `out_since_ms`: since when its provider is known to take nothing, Unix milliseconds.
+/// Decides the next effect. `out_since_ms`: since when its target is known to take nothing, Unix milliseconds.
 pub fn step(submission: &Submission, now_ms: u64, timing: &Timing, out_since_ms: Option<u64>) -> Step {
     if is_busy(submission, now_ms) {
         return Step::Rest { until_ms: Some(submission.busy_until_ms) };

@@ -97,7 +97,7 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
                 _ => Verdict::Answered(said(error_body(status, &body))),
             }
         }
-        Called::TimedOut => Verdict::Failed { pause_ms: None, answer: silent("timeout", " did not answer in time.") },
+        Called::TimedOut => Verdict::Failed { pause_ms: None, answer: unanswered(whose) },
         Called::Unreached(why) if whose == Whose::Provider => Verdict::Away { why },
         Called::Broken(why) | Called::Unreached(why) => {
             Verdict::Failed { pause_ms: None, answer: silent("unreachable", &format!(" did not answer: {why}.")) }
@@ -116,6 +116,11 @@ pub(super) fn tokens(called: &Called) -> Option<u64> {
     let Called::Answered { status: 200..300, body, .. } = called else { return None };
     let usage = usage(std::str::from_utf8(body).ok()?);
     Some(usage.input_tokens.saturating_add(usage.output_tokens)).filter(|tokens| *tokens > 0)
+}
+
+/// What is said of a line that has no answer in time.
+pub(super) fn unanswered(whose: Whose) -> Answer {
+    silent(whose, "timeout", " did not answer in time.")
 }
 
 /// What is said of a line that ran alone when the engine died for the second time: an answer for good, since running it

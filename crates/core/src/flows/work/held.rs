@@ -8,7 +8,7 @@ use futures_util::future::{self, BoxFuture, Either};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Worker;
-use super::answer::{Answer, Verdict, killed_it, tokens, verdict};
+use super::answer::{Answer, Verdict, killed_it, tokens, unanswered, verdict};
 use super::line::Line;
 use super::load::{Begun, Load};
 use super::unstored::Unstored;
@@ -491,33 +491,34 @@ impl Held {
         self.kept_ms + self.lease.lease_ms / 3 * 2
     }
 
-    /// Gives up what runs. A provider has been asked for it, and may be paid.
+    /// Gives up what runs. A provider has been asked for it, and may be paid: that was one of its tries.
     fn cut(&mut self) {
         self.calls.clear();
         if self.worker.engine.whose() == Whose::Own {
             return;
         }
         for line in std::mem::take(&mut self.running) {
-            self.tried.insert(line.id, Tried { line: line.id, failed: line.failed + 1, put_off: line.put_off });
-            self.again.push((0, line));
+            let line = Line { failed: line.failed + 1, ..line };
+            self.retry(line, None, &unanswered(Whose::Provider));
         }
     }
 }
 
-/// Waits until then for calls that run, but no longer than their chunks are surely held; begins none.
+/// Waits until then for calls that run, but for none longer than its chunk is surely held; begins none.
 pub(super) async fn last_calls(worker: &Worker, held: &mut [Held], until_ms: u64, load: &mut Load) {
-    let until_ms = held.iter().map(Held::sure_ms).fold(until_ms, u64::min);
-    let mut time = worker.clock.sleep_ms(until_ms.saturating_sub(worker.clock.now_ms()));
-    while held.iter().any(|chunk| chunk.running() > 0) {
+    let ends_ms = |chunk: &Held| chunk.sure_ms().min(until_ms);
+    while let Some(first_ms) = held.iter().filter(|chunk| !chunk.calls.is_empty()).map(ends_ms).min() {
+        let time = worker.clock.sleep_ms(first_ms.saturating_sub(worker.clock.now_ms()));
         // What has ended is taken first, also once the time is over.
-        let first = match future::select(pin!(ended(held)), &mut time).await {
+        let first = match future::select(pin!(ended(held)), time).await {
             Either::Left((first, _)) => Some(first),
             Either::Right(_) => None,
         };
-        let Some((index, ended)) = first else { break };
-        held[index].called(*ended, load);
+        match first {
+            Some((index, ended)) => drop(held[index].called(*ended, load)),
+            None => held.iter_mut().filter(|chunk| ends_ms(chunk) <= first_ms).for_each(Held::cut),
+        }
     }
-    held.iter_mut().for_each(Held::cut);
 }
 
 /// A call that has ended, of the chunk at that place.

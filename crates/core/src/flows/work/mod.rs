@@ -13,6 +13,7 @@ mod line;
 mod load;
 mod unstored;
 
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -35,6 +36,12 @@ const HELD_OF_PROVIDER: usize = 64;
 
 /// What is held is kept for an engine that is not ready for so long, milliseconds: longer than most take to load a model.
 const ABSENT_MS: u64 = 300_000;
+
+/// Looks for more of a provider's chunks while some are held become as rare as this, milliseconds.
+const RARE_MS: u64 = 5_000;
+
+/// A desk that does not answer is asked again after so long, and twice as long each time, milliseconds.
+const DEAF_MS: RangeInclusive<u64> = 2_000..=30_000;
 
 /// An engine that does not say whether it is ready is asked again after so long, milliseconds.
 const SILENT_MS: u64 = 2_000;
@@ -112,8 +119,15 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
     let Until { mut stopped, finishing, idle_ms } = until;
     let Rules { first, most, rates, .. } = worker.rules;
     let load = Load { pace: Pace::new(first, most), meter: Meter::new(rates, worker.clock.now_ms()) };
-    let mut shift =
-        Shift { worker, load, absent_since_ms: None, idle_since_ms: None, ask_ms: 0, done: Done::default() };
+    let mut shift = Shift {
+        worker,
+        load,
+        absent_since_ms: None,
+        idle_since_ms: None,
+        ask_ms: 0,
+        pause_ms: 0,
+        done: Done::default(),
+    };
     let mut held: Vec<Held> = Vec::new();
     while !*stopped.borrow() {
         if shift.is_away().await {
@@ -153,6 +167,8 @@ struct Shift<'a> {
     idle_since_ms: Option<u64>,
     /// The desk had nothing, and is not asked before that.
     ask_ms: u64,
+    /// How long it was left alone the last time it gave nothing, milliseconds; 0 once it gave something.
+    pause_ms: u64,
     done: Done,
 }
 
@@ -218,17 +234,24 @@ impl Shift<'_> {
         let taken = self.worker.desk.take(&Ask { worker: self.worker.rules.name.clone(), models }).await;
         match taken {
             Ok(Some(lease)) => {
-                self.ask_ms = 0;
+                (self.ask_ms, self.pause_ms) = (0, 0);
                 Some(Held::new(self.worker, lease))
             }
             Ok(None) => {
                 self.idle_since_ms.get_or_insert(now_ms);
+                let is_busy = !is_idle && self.worker.engine.whose() == Whose::Provider;
+                let least_ms = self.worker.rules.idle_ms;
+                self.pause_ms =
+                    if is_busy { (self.pause_ms * 2).clamp(least_ms, RARE_MS.max(least_ms)) } else { least_ms };
+                self.ask_ms = now_ms.saturating_add(self.pause_ms);
                 None
             }
             Err(error) => {
                 not_taken(&error);
                 // Nobody said that there is nothing.
                 self.idle_since_ms = None;
+                self.pause_ms = (self.pause_ms * 2).clamp(*DEAF_MS.start(), *DEAF_MS.end());
+                self.ask_ms = now_ms.saturating_add(self.pause_ms);
                 None
             }
         }
@@ -240,11 +263,13 @@ impl Shift<'_> {
         held.len() < most && held.iter().all(Held::is_dry)
     }
 
-    /// Gives back what does not run.
+    /// Brings what does not run, and gives the rest of it back. What the desk does not hear of stays held.
     async fn finish(&mut self, held: &mut Vec<Held>) {
-        let (running, rest): (Vec<_>, Vec<_>) = std::mem::take(held).into_iter().partition(|chunk| chunk.running() > 0);
-        *held = running;
-        self.give(rest).await;
+        let is_idle = |chunk: &Held| chunk.running() == 0 && !chunk.is_put_off();
+        let (mut idle, mut rest): (Vec<_>, Vec<_>) = std::mem::take(held).into_iter().partition(is_idle);
+        let gone = self.give(&mut idle).await;
+        rest.extend(idle.into_iter().zip(gone).filter_map(|(chunk, gone)| (!gone).then_some(chunk)));
+        *held = rest;
     }
 
     /// Begins what may begin, waits for what comes first, and does what it asks for.
@@ -335,15 +360,17 @@ impl Shift<'_> {
         // What was not begun is somebody else's at once.
         self.finish(&mut held).await;
         held::last_calls(self.worker, &mut held, until_ms, &mut self.load).await;
-        self.give(held).await;
+        self.give(&mut held).await;
     }
 
-    /// Brings what there is and gives the rest back.
-    async fn give(&mut self, mut held: Vec<Held>) {
-        future::join_all(held.iter_mut().map(Held::leave)).await;
-        for chunk in &mut held {
+    /// Brings what there is and gives the rest back; of which chunks the desk has heard.
+    async fn give(&mut self, held: &mut [Held]) -> Vec<bool> {
+        let gone = future::join_all(held.iter_mut().map(Held::leave)).await;
+        for (chunk, gone) in held.iter_mut().zip(&gone) {
             self.count(chunk);
+            self.done.chunks += u64::from(*gone && chunk.is_finished());
         }
+        gone
     }
 }
 

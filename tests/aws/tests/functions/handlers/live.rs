@@ -75,6 +75,12 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        // A call may take longer than what is kept of an invocation for its end.
+        Self::patient(600_000)
+    }
+
+    /// Whose calls may take so long.
+    fn patient(call_ms: u64) -> Self {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
         let own = PROVIDERS.map(|name| CredentialId::own(&fleet::live(name)));
@@ -86,8 +92,7 @@ impl Scene {
             objects: Arc::new(fakes.objects.clone()),
             clock: Arc::new(clock.clone()),
         };
-        // A call may take longer than what is kept of an invocation for its end.
-        let timing = Timing { call_ms: 600_000, ..Timing::live() };
+        let timing = Timing { call_ms, ..Timing::live() };
         let calls = PROVIDERS.map(|name| Fleet::live(stores.clone(), timing, name));
         let providers: [Arc<Provider>; 2] = Default::default();
         let workers = calls.iter().zip(&providers).zip(PROVIDERS).map(|((calls, provider), name)| {
@@ -176,17 +181,20 @@ async fn a_tick_ends_before_its_invocation_does_and_the_next_goes_on() {
     assert_eq!((scene.done().await, scene.calls()[0]), (1, 3));
 }
 
-/// A line that is never answered has its five tries, whoever makes them; then it goes back to its class, as any that failed.
+/// A line that is never answered has its five tries, whoever makes them, whether they run out of their time or are cut off;
+/// then it goes back to its class, as any that failed.
 #[tokio::test(start_paused = true)]
 async fn tries_are_counted_across_invocations() {
-    let scene = Scene::new();
-    scene.takes(0, 2 * INVOCATION_MS);
-    scene.asks(0, &["never"]).await;
-    for _ in 0..10 {
-        handle(&scene.workers, scene.ends_ms()).await;
+    for call_ms in [600_000, 250_000, 4 * INVOCATION_MS] {
+        let scene = Scene::patient(call_ms);
+        scene.takes(0, 8 * INVOCATION_MS);
+        scene.asks(0, &["never"]).await;
+        for _ in 0..10 {
+            handle(&scene.workers, scene.ends_ms()).await;
+        }
+        assert_eq!((scene.done().await, scene.calls()[0]), (0, 5), "{call_ms}");
+        assert!(matches!(scene.fakes.jobs.snapshot()[..], [Job { state: State::Queued, .. }]));
     }
-    assert_eq!((scene.done().await, scene.calls()[0]), (0, 5));
-    assert!(matches!(scene.fakes.jobs.snapshot()[..], [Job { state: State::Queued, .. }]));
 }
 
 /// What comes for one provider while another takes its time is called at once, and the tick ends with the last of both.
