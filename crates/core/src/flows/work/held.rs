@@ -1,10 +1,9 @@
 //! A chunk that is held: its lines, the calls that run, the answers that are not stored yet.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use futures_util::future::{self, BoxFuture, Either};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Worker;
@@ -44,14 +43,6 @@ pub(super) struct Ended {
     line: Line,
     begun: Begun,
     called: Called,
-}
-
-/// What comes first of all that is waited for, of the chunk at that place.
-pub(super) enum Event {
-    /// A call has ended.
-    Called(usize, Box<Ended>),
-    /// Something is due.
-    Due(usize),
 }
 
 /// A chunk that is held.
@@ -144,6 +135,16 @@ impl Held {
     /// How many of its lines run.
     pub(super) fn running(&self) -> usize {
         self.running.len()
+    }
+
+    /// Whether calls run whose end can still come.
+    pub(super) fn is_calling(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// The next of its calls that has ended.
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Option<Ended>> {
+        self.calls.poll_next_unpin(context)
     }
 
     /// Has it begin no line before a call has ended.
@@ -364,7 +365,7 @@ impl Held {
     }
 
     /// When something of it is due: a line, a checkpoint, its lease, a look at a silent engine.
-    fn due_ms(&self) -> u64 {
+    pub(super) fn due_ms(&self) -> u64 {
         let lease_ms = self.kept_ms + self.lease.lease_ms / 3;
         let checkpoint_ms = self.unstored.since_ms.map(|since_ms| since_ms + self.lease.checkpoint_ms);
         // Those that are due meanwhile wait behind the next one.
@@ -487,12 +488,12 @@ impl Held {
     }
 
     /// Until when it is surely held, Unix milliseconds.
-    fn sure_ms(&self) -> u64 {
+    pub(super) fn sure_ms(&self) -> u64 {
         self.kept_ms + self.lease.lease_ms / 3 * 2
     }
 
     /// Gives up what runs. A provider has been asked for it, and may be paid: that was one of its tries.
-    fn cut(&mut self) {
+    pub(super) fn cut(&mut self) {
         self.calls.clear();
         if self.worker.engine.whose() == Whose::Own {
             return;
@@ -501,47 +502,5 @@ impl Held {
             let line = Line { failed: line.failed + 1, ..line };
             self.retry(line, None, &unanswered(Whose::Provider));
         }
-    }
-}
-
-/// Waits until then for calls that run, but for none longer than its chunk is surely held; begins none.
-pub(super) async fn last_calls(worker: &Worker, held: &mut [Held], until_ms: u64, load: &mut Load) {
-    let ends_ms = |chunk: &Held| chunk.sure_ms().min(until_ms);
-    while let Some(first_ms) = held.iter().filter(|chunk| !chunk.calls.is_empty()).map(ends_ms).min() {
-        let time = worker.clock.sleep_ms(first_ms.saturating_sub(worker.clock.now_ms()));
-        // What has ended is taken first, also once the time is over.
-        let first = match future::select(pin!(ended(held)), time).await {
-            Either::Left((first, _)) => Some(first),
-            Either::Right(_) => None,
-        };
-        match first {
-            Some((index, ended)) => drop(held[index].called(*ended, load)),
-            None => held.iter_mut().filter(|chunk| ends_ms(chunk) <= first_ms).for_each(Held::cut),
-        }
-    }
-}
-
-/// A call that has ended, of the chunk at that place.
-fn ended(held: &mut [Held]) -> impl Future<Output = (usize, Box<Ended>)> {
-    future::poll_fn(move |context| {
-        for (index, chunk) in held.iter_mut().enumerate() {
-            if let Poll::Ready(Some(ended)) = chunk.calls.poll_next_unpin(context) {
-                return Poll::Ready((index, Box::new(ended)));
-            }
-        }
-        Poll::Pending
-    })
-}
-
-/// What comes first of all that is held: a call that ends, or something that is due; or nothing of it before that time, Unix
-/// milliseconds.
-pub(super) async fn next(worker: &Worker, held: &mut [Held], before_ms: u64) -> Option<Event> {
-    let now_ms = worker.clock.now_ms();
-    let due = held.iter().enumerate().map(|(index, chunk)| (chunk.due_ms(), index)).min();
-    let (due_ms, index) = due.unwrap_or((now_ms, 0));
-    let sleep = worker.clock.sleep_ms(due_ms.min(before_ms).saturating_sub(now_ms));
-    match future::select(pin!(ended(held)), sleep).await {
-        Either::Left(((index, ended), _)) => Some(Event::Called(index, ended)),
-        Either::Right(_) => (due_ms <= before_ms).then_some(Event::Due(index)),
     }
 }

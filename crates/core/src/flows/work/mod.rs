@@ -12,6 +12,7 @@ mod held;
 mod line;
 mod load;
 mod unstored;
+mod wait;
 
 use std::ops::RangeInclusive;
 use std::pin::pin;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 use futures_util::future::{self, Either};
 use tokio::sync::watch;
 
-use held::{Event, Held};
+use held::Held;
 use load::Load;
+use wait::Event;
 
 use crate::faults::{Fault, planted};
 use crate::fleet::{Meter, Pace, Rates, Timing};
@@ -278,7 +280,7 @@ impl Shift<'_> {
         let may_begin = !(is_finishing && is_provider);
         let has_room = self.fill(held, may_begin).await && !is_finishing && is_provider && self.has_room(held);
         let ask_ms = if has_room { self.ask_ms } else { u64::MAX };
-        let Some(event) = unless_stopped(held::next(self.worker, held, ask_ms), stopped).await else { return };
+        let Some(event) = unless_stopped(wait::next(self.worker, held, ask_ms), stopped).await else { return };
         let is_doubtful = match event {
             Some(Event::Called(index, ended)) => held[index].called(*ended, &mut self.load),
             Some(Event::Due(index)) => held.get_mut(index).is_some_and(Held::stalls),
@@ -359,7 +361,7 @@ impl Shift<'_> {
         let until_ms = self.worker.clock.now_ms().saturating_add(self.worker.rules.grace_ms);
         // What was not begun is somebody else's at once.
         self.finish(&mut held).await;
-        held::last_calls(self.worker, &mut held, until_ms, &mut self.load).await;
+        wait::last_calls(self.worker, &mut held, until_ms, &mut self.load).await;
         self.give(&mut held).await;
     }
 
