@@ -19,10 +19,11 @@ use offpeak_providers::{openai, relay};
 use offpeak_webhook as webhook;
 use secrecy::SecretString;
 
+use crate::bounds::by_model;
 use crate::class::millis;
 use crate::place::Span;
 use crate::relay::UpstreamRelay;
-use crate::{Config, Mode, Provider, Target};
+use crate::{Config, Mode, Provider, Route, Target};
 
 /// What a place keeps things in, and its time and chance.
 #[derive(Clone)]
@@ -98,20 +99,22 @@ fn live_calls(provider: &Provider, stores: &Stores) -> Result<Fleet, ComposeErro
     Ok(Fleet::live(fleet_stores(stores)?, provider.live.timing(), &provider.name))
 }
 
-fn live_worker(provider: &Provider, stores: &Stores) -> Result<LiveWorker, ComposeError> {
+fn live_worker(provider: &Provider, routes: &[Route], stores: &Stores) -> Result<LiveWorker, ComposeError> {
     let unusable = |source| ComposeError::Provider { name: provider.name.clone(), source };
     // In every mode that has live calls the key is there.
     let key = provider.key.clone().unwrap_or_default();
     let engine = Live::new(&provider.base_url, key).map_err(unusable)?;
     let calls = live_calls(provider, stores)?;
+    let name = fleet::live(&provider.name);
     let rules = work::Rules {
-        name: fleet::live(&provider.name),
         first: FIRST.min(provider.live.concurrency),
         most: provider.live.concurrency,
         rates: provider.live.rates,
+        rates_by_model: by_model(routes, &name, |bounds| bounds.rates),
         idle_ms: LIVE_IDLE_MS,
         grace_ms: LIVE_GRACE_MS,
         timing: provider.live.timing(),
+        name,
     };
     let clock = Arc::clone(&stores.clock);
     let worker = Worker { desk: Arc::new(calls.desk()), engine: Arc::new(engine), clock, rules };
@@ -161,6 +164,7 @@ impl Config {
         for provider in &self.providers {
             let mut settings = openai::Config::new(&provider.base_url);
             settings.limits = provider.limits;
+            settings.model_limits = by_model(&self.routes, &provider.name, |bounds| bounds.limits(provider.limits));
             let backend = openai::Backend::new(&settings)
                 .map_err(|source| ComposeError::Provider { name: provider.name.clone(), source })?;
             backends.insert(provider.name.clone(), Arc::new(backend));
@@ -210,7 +214,7 @@ impl Config {
     /// # Errors
     /// [`ComposeError::NoFleet`], [`ComposeError::Provider`].
     pub fn live_workers(&self, stores: &Stores) -> Result<Vec<LiveWorker>, ComposeError> {
-        self.live_providers().map(|provider| live_worker(provider, stores)).collect()
+        self.live_providers().map(|provider| live_worker(provider, &self.routes, stores)).collect()
     }
 
     /// The work of own model servers, for workers that show the key.

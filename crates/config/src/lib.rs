@@ -6,6 +6,7 @@
 
 mod auth;
 mod batches;
+mod bounds;
 mod class;
 mod compose;
 mod document;
@@ -38,6 +39,7 @@ use secrecy::SecretString;
 
 pub use auth::{Auth, Mode};
 pub use batches::Batches;
+pub use bounds::Bounds;
 pub use class::{NIGHTLY, SOON};
 pub use compose::{ComposeError, LiveWorker, Stores};
 pub use flags::Flags;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use offpeak_core::fleet::{Rates, Timing};
 
+use crate::bounds::{RATES, amounts};
 use crate::class::millis;
 use crate::document::Section;
 use crate::problem::Problems;
@@ -28,15 +29,8 @@ impl Default for Live {
 
 impl Live {
     pub(crate) fn read(section: &mut Section<'_>, problems: &mut Problems) -> Self {
-        let mut live = Self::default();
-        for (key, target) in [
-            ("requests_per_minute", &mut live.rates.requests_per_minute),
-            ("tokens_per_minute", &mut live.rates.tokens_per_minute),
-        ] {
-            let given = section.number(key, problems);
-            *target =
-                problems.read(given, |number| value::number(*number, &(1..=1_000_000_000))).map(|limit| limit.value);
-        }
+        let [requests_per_minute, tokens_per_minute] = amounts(section, &RATES, None, problems);
+        let mut live = Self { rates: Rates { requests_per_minute, tokens_per_minute }, ..Self::default() };
         let given = section.number("concurrency", problems);
         if let Some(most) = problems.read(given, |number| value::number(*number, &(1..=4_096))) {
             live.concurrency = u32::try_from(most.value).unwrap_or(u32::MAX);

@@ -7,7 +7,7 @@ use offpeak_core::class::Rule;
 use offpeak_core::fleet::{Rates, Timing};
 use offpeak_core::nightly::{Schedule, ScheduledInput};
 
-use crate::{Config, Live, Nightly, Place, Provider, Route, Target};
+use crate::{Bounds, Config, Live, Nightly, Place, Provider, Route, Target};
 
 impl Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -89,12 +89,18 @@ fn provider(f: &mut Formatter<'_>, provider: &Provider) -> fmt::Result {
 }
 
 fn live(f: &mut Formatter<'_>, live: &Live) -> fmt::Result {
-    let Rates { requests_per_minute, tokens_per_minute } = live.rates;
-    for (key, limit) in [("requests_per_minute", requests_per_minute), ("tokens_per_minute", tokens_per_minute)] {
-        limit.map_or(Ok(()), |limit| writeln!(f, "{key} = {limit}"))?;
-    }
+    rates(f, live.rates)?;
     writeln!(f, "concurrency = {}", live.concurrency)?;
     writeln!(f, "request_timeout = {}", duration(live.request_timeout))
+}
+
+fn rates(f: &mut Formatter<'_>, rates: Rates) -> fmt::Result {
+    given(f, &[("requests_per_minute", rates.requests_per_minute), ("tokens_per_minute", rates.tokens_per_minute)])
+}
+
+/// Those that are there.
+fn given(f: &mut Formatter<'_>, amounts: &[(&str, Option<u64>)]) -> fmt::Result {
+    amounts.iter().try_for_each(|(key, amount)| amount.map_or(Ok(()), |amount| writeln!(f, "{key} = {amount}")))
 }
 
 fn class(f: &mut Formatter<'_>, name: &str, rule: &Rule) -> fmt::Result {
@@ -137,7 +143,10 @@ fn target(f: &mut Formatter<'_>, target: &Target) -> fmt::Result {
         writeln!(f, "upstream_model = {}", text(model))?;
     }
     writeln!(f, "within = {}", duration(target.within))?;
-    target.grace.map_or(Ok(()), |grace| writeln!(f, "grace = {}", duration(grace)))
+    target.grace.map_or(Ok(()), |grace| writeln!(f, "grace = {}", duration(grace)))?;
+    let Bounds { requests, bytes, tokens, rates: of_calls } = target.bounds;
+    given(f, &[("max_requests", requests), ("max_bytes", bytes), ("max_tokens", tokens)])?;
+    rates(f, of_calls)
 }
 
 fn fleet(f: &mut Formatter<'_>, timing: &Timing) -> fmt::Result {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use offpeak_core::fleet;
+use offpeak_core::fleet::{self, Rates};
 use offpeak_core::submission::Limits;
 use secrecy::SecretString;
 
+use crate::bounds::{BATCH, Bounds, amounts};
 use crate::document::{Document, Section};
 use crate::live::Live;
 use crate::place::{Place, Surroundings};
@@ -137,15 +138,7 @@ impl Provider {
     }
 
     fn read_limits(&mut self, section: &mut Section<'_>, problems: &mut Problems) {
-        for (key, allowed, target) in [
-            ("max_requests", 1..=1_000_000, &mut self.limits.requests),
-            ("max_bytes", 1..=1_000_000_000, &mut self.limits.bytes),
-            ("max_tokens", 1..=1_000_000_000_000, &mut self.limits.tokens),
-        ] {
-            let given = section.number(key, problems);
-            if let Some(limit) = problems.read(given, |number| value::number(*number, &allowed)) {
-                *target = limit.value;
-            }
-        }
+        let [requests, bytes, tokens] = amounts(section, &BATCH, None, problems);
+        self.limits = Bounds { requests, bytes, tokens, rates: Rates::default() }.limits(self.limits);
     }
 }

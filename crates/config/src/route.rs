@@ -6,6 +6,7 @@ use std::time::Duration;
 use offpeak_core::class::Rule;
 use offpeak_core::fleet;
 
+use crate::bounds::{Bounds, Kind};
 use crate::class::SOON;
 use crate::document::{Document, Section};
 use crate::limits::deadline;
@@ -30,6 +31,8 @@ pub struct Target {
     /// `grace`: so long before its deadline a job that is not done there is taken to a later target, 50 ms to 13 days.
     /// Default: none, it never is.
     pub grace: Option<Duration>,
+    /// What bounds each model there.
+    pub bounds: Bounds,
 }
 
 /// From a model's name to a target, and to others where that one would be too late; the first match wins.
@@ -57,7 +60,7 @@ pub(crate) struct Known<'a> {
 impl Target {
     /// That provider, as long as its batches may take.
     fn to(provider: impl Into<String>) -> Self {
-        Self { provider: provider.into(), upstream_model: None, within: DAY, grace: None }
+        Self { provider: provider.into(), upstream_model: None, within: DAY, grace: None, bounds: Bounds::default() }
     }
 
     /// Whether it is own model servers.
@@ -107,6 +110,12 @@ impl Target {
         if let Some(within) = problems.read(within, |text| deadline(text)) {
             target.within = within.value;
         }
+        let kind = match backend {
+            Some("fleet") => Kind::Fleet,
+            Some("live") => Kind::Live,
+            _ => Kind::Batches,
+        };
+        target.bounds = Bounds::read(section, kind, problems);
         target
     }
 

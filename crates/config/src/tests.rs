@@ -5,7 +5,9 @@ mod refused;
 use std::path::Path;
 use std::time::Duration;
 
+use bounds::by_model;
 use keys::Lookup;
+use offpeak_core::submission::Limits as Hold;
 use refused::REFUSED;
 
 use super::*;
@@ -70,6 +72,8 @@ fn the_effective_settings_are_a_valid_file() {
         "[[route]]\nmodel = ['a', 'b*']\nwithin = '12h'\ngrace = '3h'\n[[route.then]]\nbackend = 'fleet'\nwithin = '2h'\n\
          grace = '90s'\n[[route.then]]\nupstream_model = 'c'\nwithin = '1m'\n[[route]]\nmodel = 'd'",
         "[[provider]]\nname = 'b'\npatience = '1s'",
+        "[[route]]\nmodel = 'a'\nmax_requests = 7\nmax_bytes = 9\nmax_tokens = 1_000\n[[route.then]]\nbackend = 'live'\n\
+         requests_per_minute = 5\ntokens_per_minute = 6",
         "[[route]]\nmodel = 'a*'\nupstream_model = \"b'\\\"c\"\ndeadline = '1h 30m'",
     ] {
         let config = file(text).unwrap();
@@ -215,6 +219,26 @@ fn live_calls_are_made_with_the_providers_key() {
     assert!(passed_on.len() == 1 && passed_on[0].contains("with the gateway's own key"), "{passed_on:?}");
     let around = Surroundings { place: Place::Lambda, flags: &Flags::default(), deployed: &["soon"] };
     assert!(Config::of(text, "config", around, KeySource::Nowhere).is_ok(), "also on AWS");
+}
+
+#[test]
+fn a_route_bounds_each_model_that_it_leads_to() {
+    let text = "[[provider]]\nname = 'p'\nmax_requests = 100\nmax_tokens = 50\n[[provider]]\nname = 'q'\n\
+                [[route]]\nmodel = ['a', 'b']\nupstream_model = 'c'\nmax_tokens = 5\n\
+                [[route]]\nmodel = 'c'\nmax_tokens = 6\n\
+                [[route]]\nmodel = 'd*'\nprovider = 'q'\nmax_requests = 3\n\
+                [[route.then]]\nbackend = 'live'\nprovider = 'q'\nupstream_model = 'e'\nrequests_per_minute = 8\n\
+                [[route]]\nmodel = '*'";
+    let config = file(text).unwrap();
+    let of_provider = Hold { requests: 100, tokens: 50, ..Hold::OPENAI };
+    let limits = by_model(&config.routes, "p", |bounds| bounds.limits(of_provider));
+    let of = |model: &str| limits.of(model).map(|limits| (limits.requests, limits.tokens));
+    assert_eq!((of("c"), of("x")), (Some((100, 5)), Some((100, 50))), "the first route that leads there says");
+    let limits = by_model(&config.routes, "q", |bounds| bounds.limits(Hold::OPENAI));
+    assert_eq!((limits.of("d1").map(|limits| limits.requests), limits.of("c")), (Some(3), None));
+    let rates = by_model(&config.routes, "live:q", |bounds| bounds.rates);
+    assert_eq!(rates.of("e").and_then(|rates| rates.requests_per_minute), Some(8));
+    assert_eq!((rates.of("d1"), rates.of("e").and_then(|rates| rates.tokens_per_minute)), (None, None));
 }
 
 #[test]

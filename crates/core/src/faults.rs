@@ -76,6 +76,12 @@ faults! {
     BackendsMixed,
     /// Calls of a provider begin whatever began within the minute (fleet).
     RatesUnkept,
+    /// Calls of a model begin whatever of that model began within the minute (fleet).
+    ModelRatesUnkept,
+    /// Nobody hears that a provider took nothing (step 6).
+    BreakerUntold,
+    /// What a provider takes does not close its breaker (step 6).
+    BreakerStuck,
     /// Usage is added instead of created if absent (rule 9).
     UsageTwice,
     /// The sweep expires a packed row whose submission lists it (rule 10).

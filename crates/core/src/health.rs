@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::faults::{Fault, planted};
 use crate::lane::Lane;
 
 /// Since when models of providers have taken nothing. Clones share it.
@@ -29,6 +30,9 @@ impl Out {
 impl Health {
     /// What a lane leads to did not take what it was given.
     pub fn refused(&self, lane: &Lane, now_ms: u64, patience_ms: u64) {
+        if planted(Fault::BreakerUntold) {
+            return;
+        }
         let mut known = self.known();
         known.retain(|_, out| out.is_known(now_ms, patience_ms));
         known.entry(model(lane)).or_insert(Out { since_ms: now_ms, last_ms: now_ms }).last_ms = now_ms;
@@ -36,7 +40,9 @@ impl Health {
 
     /// It took something.
     pub fn took(&self, lane: &Lane) {
-        self.known().remove(&model(lane));
+        if !planted(Fault::BreakerStuck) {
+            self.known().remove(&model(lane));
+        }
     }
 
     /// Since when it has taken nothing, Unix milliseconds, if that is known.

@@ -37,6 +37,29 @@ impl Pattern {
     }
 }
 
+/// What holds for single models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByModel<T>(Vec<(Pattern, T)>);
+
+impl<T> ByModel<T> {
+    /// What holds for a model: the first pattern that matches says.
+    pub fn of(&self, model: &str) -> Option<&T> {
+        self.0.iter().find_map(|(pattern, what)| pattern.matches(model).then_some(what))
+    }
+}
+
+impl<T> Default for ByModel<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> FromIterator<(Pattern, T)> for ByModel<T> {
+    fn from_iter<I: IntoIterator<Item = (Pattern, T)>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 /// Where a model's lines may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {

@@ -10,6 +10,7 @@ use offpeak_config::environment::secret;
 use offpeak_core::fleet::{Rates, Timing};
 use offpeak_core::flows::work::{Done, Rules, Worker, work};
 use offpeak_core::ports;
+use offpeak_core::route::ByModel;
 use offpeak_embedded::SystemClock;
 use offpeak_providers::desk::Desk;
 use offpeak_providers::engine::{Config, Engine};
@@ -122,6 +123,7 @@ fn worker(options: &Options) -> anyhow::Result<(Worker, Option<Keeper>)> {
         first: options.concurrency,
         most: options.max_concurrency,
         rates: Rates::default(),
+        rates_by_model: ByModel::default(),
         idle_ms: millis(IDLE),
         grace_ms: millis(options.grace),
         timing,

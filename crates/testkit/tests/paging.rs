@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -97,7 +98,7 @@ async fn held() -> (Fakes, Desk, Lease) {
     };
     let created = fleet.create(&secrecy::SecretString::default(), batch).await;
     assert!(matches!(created, CreateReply::Created(_)));
-    let ask = Ask { worker: "w".to_owned(), models: vec!["m".to_owned()] };
+    let ask = Ask { worker: "w".to_owned(), models: vec!["m".to_owned()], full: BTreeSet::new() };
     let lease = fleet.desk().take(&ask).await.unwrap().unwrap();
     (fakes, fleet.desk(), lease)
 }

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use clap::Parser;
 use offpeak_core::fleet::{Rates, Timing};
 use offpeak_core::flows::work::Rules;
+use offpeak_core::route::ByModel;
 
 /// Between two looks for work: each is a call of the gateway, which is paid for.
 const LOOK_MS: u64 = 5_000;
@@ -60,6 +61,7 @@ impl Options {
             idle_ms: LOOK_MS,
             grace_ms: GRACE_MS,
             rates: Rates::default(),
+            rates_by_model: ByModel::default(),
             timing: Timing::default(),
         })
     }

@@ -18,6 +18,7 @@ use offpeak_core::ports::{
     Ask, ByteStream, Called, Checkpoint, Clock, Desk, Engine, Lease, Leaving, Machine, NotReady, Notice, Serving,
     Standing, StoreError,
 };
+use offpeak_core::route::ByModel;
 use offpeak_gpu_agent::handler::handle;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
@@ -88,6 +89,7 @@ impl Scene {
                 idle_ms: 5_000,
                 grace_ms: 40_000,
                 rates: Rates::default(),
+                rates_by_model: ByModel::default(),
                 timing: Timing::default(),
             },
         };

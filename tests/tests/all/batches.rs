@@ -35,6 +35,19 @@ async fn more_than_one_batch_of_the_provider_may_hold_is_split_and_merged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_bounds_the_batches_of_its_models_and_no_others() {
+    let upstream = Upstream::sound().await;
+    let routes = "[[route]]\nmodel = \"gpt-a\"\nmax_requests = 40\n[[route]]\nmodel = \"*\"\n";
+    let gateway = Gateway::before(&upstream).config(routes).start().await;
+    let file = store(&gateway.http, &input("line", 200, &["gpt-a", "gpt-b"])).await.unwrap();
+    let done = create(&gateway.http, &file).await.unwrap();
+    let done = comes_to(&gateway.http, &done, &["completed"]).await;
+    assert_eq!(conserved(&gateway.http, &done, "line", 200).await, 200);
+    let counts = upstream.counts();
+    assert_eq!((counts.batches_created, counts.largest_batch_lines), (3 + 1, 100));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audit_finds_a_batchs_results_that_are_gone() {
     let upstream = Upstream::sound().await;
     let mut gateway = Gateway::before(&upstream).start().await;

@@ -89,6 +89,26 @@ async fn rates_are_kept_across_a_kill_and_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_waits_for_its_rates_holds_up_no_other() {
+    let provider = Upstream::sound().await;
+    let routes = "[[route]]\nmodel = \"slow\"\nupstream_model = \"gpt-5-mini\"\nbackend = \"live\"\n\
+                  requests_per_minute = 120\n[[route]]\nmodel = \"gpt-*\"\nbackend = \"live\"\n";
+    let gateway = Gateway::before(&provider).config(routes).start().await;
+    let (began, slow) = (Instant::now(), store(&gateway.http, &input("line", 40, &["slow"])).await.unwrap());
+    let slow = create(&gateway.http, &slow).await.unwrap();
+    until("its calls", PATIENCE, async || (provider.counts().live_run > 0).then_some(())).await;
+    let quick = begun(&gateway, 300).await;
+    answered(&gateway, &quick, 300).await;
+    let status = gateway.http.json(&format!("/v1/batches/{slow}")).await["status"].clone();
+    assert_ne!(status, "completed", "the other model was called beside it");
+    answered(&gateway, &slow, 40).await;
+    // Two a second, and no more than three seconds' worth ahead.
+    assert!(began.elapsed() >= Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!(provider.counts().live_run, 340);
+    gateway.passes_audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_killed_at_any_instant_loses_no_line_and_little_money() {
     const COUNT: usize = 150;
     let mut again = Vec::new();

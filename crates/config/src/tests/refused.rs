@@ -153,6 +153,22 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "offpeak.toml:3: requests_per_minute: 0 is out of range; allowed: 1 to 1000000000",
     ),
     (
+        "[[route]]\nmodel = 'a'\nrequests_per_minute = 5",
+        "offpeak.toml:3: requests_per_minute: batches are bounded by max_requests, max_bytes and max_tokens",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\nbackend = 'live'\nmax_tokens = 5",
+        "offpeak.toml:4: max_tokens: live calls are bounded by requests_per_minute and tokens_per_minute",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\nbackend = 'fleet'\nmax_requests = 5",
+        "offpeak.toml:4: max_requests: own model servers are bounded by their workers",
+    ),
+    (
+        "[[route]]\nmodel = 'a'\n[[route.then]]\nmax_bytes = 0",
+        "offpeak.toml:4: max_bytes: 0 is out of range; allowed: 1 to 1000000000",
+    ),
+    (
         "[[route]]\nmodel = 'a'\nbackend = 'gpu'",
         "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\", \"fleet\", \"live\"",
     ),
@@ -169,7 +185,7 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "[[route]]\nmodel = 'a'\n[[route.then]]\nclass = 'soon'",
-        "offpeak.toml:4: unknown key `class` in [[route.then]]; allowed: backend, provider, upstream_model, within, grace",
+        "offpeak.toml:4: unknown key `class` in [[route.then]]; allowed: backend, provider, upstream_model, within, max_requests, max_bytes, max_tokens, requests_per_minute, tokens_per_minute, grace",
     ),
     (
         "[[route]]\nmodel = 'a'\n[route.then]\nwithin = '1h'",

@@ -32,11 +32,14 @@ pub struct Meter {
     requests: Option<Minute>,
     tokens: Option<Minute>,
     held_until_ms: u64,
+    since_ms: u64,
 }
 
 /// A call that has begun: what was reserved for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reserved {
+    /// Of the meter that began then, and no other.
+    since_ms: u64,
     entry: u64,
     tokens: u64,
 }
@@ -44,11 +47,17 @@ pub struct Reserved {
 impl Meter {
     /// Begins now, Unix milliseconds.
     pub fn new(rates: Rates, now_ms: u64) -> Self {
-        let minute = |limit: u64| Minute::new(limit.max(1), now_ms);
+        Self::beside(rates, now_ms, now_ms)
+    }
+
+    /// Begins now, where nobody else has begun a call since then, Unix milliseconds.
+    pub fn beside(rates: Rates, then_ms: u64, now_ms: u64) -> Self {
+        let minute = |limit: u64| Minute::new(limit.max(1), then_ms);
         Self {
             requests: rates.requests_per_minute.map(minute),
             tokens: rates.tokens_per_minute.map(minute),
             held_until_ms: 0,
+            since_ms: now_ms,
         }
     }
 
@@ -62,23 +71,35 @@ impl Meter {
     /// # Errors
     /// It may not begin before that time, Unix milliseconds; what it waits for may come earlier.
     pub fn begin(&mut self, tokens: u64, now_ms: u64) -> Result<Reserved, u64> {
-        let mut first_ms = self.held_until_ms;
-        for (minute, amount) in [(&mut self.requests, 1), (&mut self.tokens, tokens)] {
-            first_ms = first_ms.max(minute.as_mut().map_or(0, |minute| minute.first_ms(amount, now_ms)));
-        }
-        if now_ms < first_ms && !planted(Fault::RatesUnkept) {
-            return Err(first_ms);
-        }
+        self.may_begin(tokens, now_ms)?;
         if let Some(requests) = &mut self.requests {
             requests.begin(1, now_ms);
         }
         let entry = self.tokens.as_mut().map_or(0, |minute| minute.begin(tokens, now_ms));
-        Ok(Reserved { entry, tokens })
+        Ok(Reserved { since_ms: self.since_ms, entry, tokens })
+    }
+
+    /// Whether such a call may begin.
+    ///
+    /// # Errors
+    /// As [`Meter::begin`].
+    pub fn may_begin(&mut self, tokens: u64, now_ms: u64) -> Result<(), u64> {
+        let mut first_ms = self.held_until_ms;
+        for (minute, amount) in [(&mut self.requests, 1), (&mut self.tokens, tokens)] {
+            first_ms = first_ms.max(minute.as_mut().map_or(0, |minute| minute.first_ms(amount, now_ms)));
+        }
+        if now_ms < first_ms && !planted(Fault::RatesUnkept) { Err(first_ms) } else { Ok(()) }
+    }
+
+    /// Whether nothing has begun for a minute, and nothing is held: one that begins anew lets no more begin.
+    pub fn is_forgettable(&self, now_ms: u64) -> bool {
+        let is_empty = |minute: &Minute| minute.begun.back().is_none_or(|(at_ms, _)| at_ms + MINUTE_MS <= now_ms);
+        self.held_until_ms <= now_ms && [&self.requests, &self.tokens].into_iter().flatten().all(is_empty)
     }
 
     /// A call took so many tokens: what was reserved too much is there again, what was too little is missing.
     pub fn took(&mut self, reserved: Reserved, tokens: u64) {
-        if let Some(minute) = &mut self.tokens {
+        if let Some(minute) = self.tokens.as_mut().filter(|_| reserved.since_ms == self.since_ms) {
             minute.correct(reserved, tokens);
         }
     }

@@ -1,6 +1,6 @@
 //! Whose chunk is next: tenants get equal shares of tokens, whatever each has waiting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +44,10 @@ impl Served {
 }
 
 /// The chunk that is handed out next of those that are open, oldest first: the oldest that is free, of the tenant that was
-/// served least.
-pub fn next_of<'a>(open: &'a [Chunk], served: &Served, now_ms: u64) -> Option<&'a Chunk> {
+/// served least; none of a model that is full.
+pub fn next_of<'a>(open: &'a [Chunk], served: &Served, now_ms: u64, full: &BTreeSet<String>) -> Option<&'a Chunk> {
     let current = served.current(open);
-    let free = open.iter().filter(|chunk| !chunk.stop && chunk.is_free(now_ms));
+    let free = open.iter().filter(|chunk| !chunk.stop && chunk.is_free(now_ms) && !full.contains(&chunk.model));
     free.min_by_key(|chunk| current.get(&chunk.tenant).copied().unwrap_or(0))
 }
 
@@ -82,10 +82,10 @@ mod tests {
 
     /// Hands out chunks until one tenant has none left; the tokens that each got.
     fn handed_out(mut open: Vec<Chunk>) -> BTreeMap<TenantId, u64> {
-        let tenants = open.iter().map(|chunk| chunk.tenant.clone()).collect::<std::collections::BTreeSet<_>>();
+        let tenants = open.iter().map(|chunk| chunk.tenant.clone()).collect::<BTreeSet<_>>();
         let (mut served, mut got) = (Served::default(), BTreeMap::new());
         while tenants.iter().all(|tenant| open.iter().any(|chunk| chunk.tenant == *tenant)) {
-            let next = next_of(&open, &served, 1).unwrap().clone();
+            let next = next_of(&open, &served, 1, &BTreeSet::new()).unwrap().clone();
             served = served.after(&next, &open);
             *got.entry(next.tenant.clone()).or_insert(0) += next.tokens;
             open.retain(|chunk| chunk.id != next.id);
@@ -125,7 +125,7 @@ mod tests {
     fn handed_out_from(mut open: Vec<Chunk>, mut served: Served, count: usize) -> BTreeMap<TenantId, u64> {
         let mut got = BTreeMap::new();
         for _ in 0..count {
-            let next = next_of(&open, &served, 1).unwrap().clone();
+            let next = next_of(&open, &served, 1, &BTreeSet::new()).unwrap().clone();
             served = served.after(&next, &open);
             *got.entry(next.tenant.clone()).or_insert(0) += next.tokens;
             open.retain(|chunk| chunk.id != next.id);

@@ -3,6 +3,9 @@
 //! [`crate::submission::step`] decides; here is what it decided, done. State is stored before its effect, by
 //! compare-and-set on the submission's version, so two advancers at once are harmless.
 
+use std::sync::{Arc, OnceLock};
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use secrecy::SecretString;
 
 use super::{collect, create, hold, take};
@@ -201,8 +204,18 @@ impl Advancing<'_> {
             return self.end(Ending::Refused { refusal: astray(), input: None }).await;
         }
         let (length, bytes) = self.ports.objects.stream(&sealed.object).await?;
+        let cut = Arc::new(OnceLock::new());
+        let seen = Arc::clone(&cut);
+        let bytes = bytes.inspect_err(move |error| drop(seen.set(error.to_string()))).boxed();
         let upload = Upload { submission: self.row.id, length, bytes };
-        match self.backend.upload(self.key, upload).await {
+        let uploaded = self.backend.upload(self.key, upload).await;
+        if uploaded.is_err()
+            && let Some(why) = cut.get()
+        {
+            // Our own store cut it: that says nothing of the provider.
+            return Err(StoreError::Unavailable(why.clone()));
+        }
+        match uploaded {
             Ok(file) => create::begin(self, file.clone(), Some(file)).await,
             Err(BackendError::Refused(refusal)) if !self.passes(&refusal) => {
                 self.end(Ending::Refused { refusal, input: None }).await

@@ -103,7 +103,7 @@ impl<'a> Packing<'a> {
 
     /// What a submission of this lane may hold, if its provider is still configured.
     fn limits(&self, lane: &Lane) -> Option<Limits> {
-        self.ports.backends.get(&lane.provider).map(|backend| backend.limits())
+        self.ports.backends.get(&lane.provider).map(|backend| backend.limits(&lane.model))
     }
 
     /// Claims for many lanes at once, in as many rounds as their submissions have room for; returns what must be tried

@@ -139,8 +139,8 @@ impl fmt::Debug for Download {
 /// Where submissions run. Reads and deletes may be retried inside; `create` never is.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// What one submission may hold.
-    fn limits(&self) -> Limits;
+    /// What one submission to that model, as the backend calls it, may hold.
+    fn limits(&self, model: &str) -> Limits;
 
     /// Uploads a submission's file. A repeat makes a second file, which harms nobody.
     ///

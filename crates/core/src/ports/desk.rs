@@ -1,5 +1,7 @@
 //! Where workers get their work, and bring what they have done.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ pub struct Ask {
     pub worker: String,
     /// The models that its engine serves; a provider that is called live serves all that wait for it, and names none.
     pub models: Vec<String>,
+    /// Of these it could begin nothing now: no chunk of theirs is wanted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub full: BTreeSet<String>,
 }
 
 /// A chunk that a worker holds.

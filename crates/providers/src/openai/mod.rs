@@ -27,6 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use offpeak_core::ids::{BatchId, FileId};
 use offpeak_core::ports::{BackendError, BatchReport, CreateReply, Download, Marker, NewBatch, Upload};
+use offpeak_core::route::ByModel;
 use offpeak_core::submission::Limits;
 use secrecy::SecretString;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub base_url: String,
     /// What one of its batches may hold. Default: [`Limits::OPENAI`].
     pub limits: Limits,
+    /// The same, of single models. Default: none.
+    pub model_limits: ByModel<Limits>,
     /// For a connection to come about, TLS included. Default 10 s.
     pub connect_timeout: Duration,
     /// For an answer, and between two pieces of a download. Default 60 s.
@@ -61,6 +64,7 @@ impl Config {
         Self {
             base_url: base_url.into(),
             limits: Limits::OPENAI,
+            model_limits: ByModel::default(),
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_mins(1),
             upload_timeout: Duration::from_mins(15),
@@ -76,6 +80,7 @@ pub struct Backend {
     caller: Caller,
     retry: Retry,
     limits: Limits,
+    model_limits: ByModel<Limits>,
     upload_timeout: Duration,
 }
 
@@ -89,6 +94,7 @@ impl Backend {
             caller: Caller::new(config)?,
             retry: Retry { repeats: config.repeats, pause: config.pause },
             limits: config.limits,
+            model_limits: config.model_limits.clone(),
             upload_timeout: config.upload_timeout,
         })
     }
@@ -96,8 +102,8 @@ impl Backend {
 
 #[async_trait]
 impl offpeak_core::ports::Backend for Backend {
-    fn limits(&self) -> Limits {
-        self.limits
+    fn limits(&self, model: &str) -> Limits {
+        self.model_limits.of(model).copied().unwrap_or(self.limits)
     }
 
     async fn upload(&self, key: &SecretString, upload: Upload) -> Result<FileId, BackendError> {

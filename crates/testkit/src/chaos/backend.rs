@@ -42,8 +42,8 @@ impl fmt::Debug for Backend {
 
 #[async_trait]
 impl ports::Backend for Backend {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
+    fn limits(&self, model: &str) -> Limits {
+        self.inner.limits(model)
     }
 
     async fn upload(&self, key: &SecretString, upload: Upload) -> Result<FileId, BackendError> {

@@ -82,6 +82,11 @@ pub trait Gate: Send + Sync {
     /// # Errors
     /// [`Lost`]: the reply is lost.
     async fn after(&self, what: &'static str) -> Result<(), Lost>;
+
+    /// Whether the next object that is streamed breaks before its end.
+    fn cuts(&self) -> bool {
+        false
+    }
 }
 
 /// Lets everything through.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
 use offpeak_core::ids::ObjectName;
 use offpeak_core::ports::{self, ByteStream, ObjectWriter, StoreError};
 
@@ -73,7 +74,12 @@ impl ports::Objects for Objects {
 
     async fn stream(&self, name: &ObjectName) -> Result<(u64, ByteStream), StoreError> {
         let (inner, name) = (Arc::clone(&self.inner), name.clone());
-        through(&*self.gate, "objects.stream", async move { inner.stream(&name).await }).await
+        let opened = through(&*self.gate, "objects.stream", async move { inner.stream(&name).await }).await?;
+        if !self.gate.cuts() {
+            return Ok(opened);
+        }
+        let broken = StoreError::Unavailable("the stream broke".to_owned());
+        Ok((opened.0, stream::iter([Err(broken)]).boxed()))
     }
 
     async fn tail(&self, name: &ObjectName, offset: u64) -> Result<ByteStream, StoreError> {

@@ -155,7 +155,7 @@ async fn begin_lines(
 /// From upload to results, no line of a submission within the limits is lost or repeated.
 pub async fn a_batch_answers_each_line_once(backend: &dyn Backend, key: &SecretString) {
     let few = Size { requests: 7, bytes: 2_000, tokens: 100, inputs: 7 };
-    assert!(backend.limits().hold(few), "{:?}", backend.limits());
+    assert!(backend.limits("m").hold(few), "{:?}", backend.limits("m"));
     let (jobs, _, batch) = begin_lines(backend, key, &Namespace::fresh(), 7).await;
     let report = ended(backend, key, &batch).await;
     assert_eq!(report.phase, BatchPhase::Completed);

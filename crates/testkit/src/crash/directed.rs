@@ -41,6 +41,8 @@ pub fn run(fault: Fault, planted: bool) -> Option<Result<(), String>> {
         Some(in_paused_time(planted, two_transfer_at_once()))
     } else if fault == Fault::PatienceEndless {
         Some(in_paused_time(planted, a_provider_keeps_everybody_waiting()))
+    } else if matches!(fault, Fault::BreakerUntold | Fault::BreakerStuck) {
+        Some(in_paused_time(planted, a_provider_is_out_for_all_until_it_takes_something()))
     } else {
         None
     }
@@ -111,7 +113,9 @@ impl Scene {
     async fn of(script: Script, terms: Terms) -> Result<Self, String> {
         let clock = TokioClock::default();
         let fakes = Fakes::new(&clock, 1);
-        let fakes = Fakes { credentials: fakes.credentials.with(&CredentialId::from("gateway"), "secret"), ..fakes };
+        let keys = [CredentialId::from("gateway"), CredentialId::own("provider"), CredentialId::own("second")];
+        let credentials = keys.iter().fold(fakes.credentials.clone(), |all, key| all.with(key, "secret"));
+        let fakes = Fakes { credentials, ..fakes };
         let provider = ScriptedProvider::new(&clock, 1, script);
         let backend: Arc<dyn Backend> = Arc::new(provider.clone());
         let second: Arc<dyn Backend> = Arc::new(ScriptedProvider::new(&clock, 2, Script::calm()));
@@ -152,6 +156,30 @@ impl Scene {
         first.release();
         drop(held.await);
         repeated
+    }
+
+    /// Ticks of a packer and a poller, a minute each.
+    async fn tick(&self, minutes: u64) -> Result<(), String> {
+        for _ in 0..minutes {
+            sleep(Duration::from_mins(1)).await;
+            let sealed = pack::tick(&self.ports, "soon", u64::MAX).await.map_err(|error| error.to_string())?;
+            for id in sealed.into_iter().chain(self.ports.submissions.open().await.unwrap_or_default()) {
+                drop(Box::pin(advance(&self.ports, id)).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a job of the gateway's own key is, so many minutes after it was accepted, and how far.
+    async fn comes_to(&self, question: &str, minutes: u64) -> Result<(String, job::State), String> {
+        let body = Bytes::from(format!(r#"{{"model":"m","q":"{question}"}}"#));
+        let (sha, call) = (body_sha256(&body), Call { request: RequestId([2; 16]), retry_count: 0, polls: false });
+        let mut asked = Asked { body_sha256: sha.clone(), body, ..asked(second()) };
+        asked.lane.credential = CredentialId::own("provider");
+        accept(&self.ports, &asked, &call, &|| false).await.map_err(|error| error.to_string())?;
+        self.tick(minutes).await?;
+        let job = self.fakes.jobs.snapshot().into_iter().find(|job| job.request.body_sha256 == sha);
+        job.map(|job| (job.lane.provider, job.state)).ok_or_else(|| "there is no such job".to_owned())
     }
 
     fn state(&self) -> Option<State> {
@@ -239,21 +267,40 @@ async fn two_adopt_at_once() -> Result<(), String> {
 
 /// Step 6: a provider that never takes a submission loses its jobs to the next, long before their deadline.
 async fn a_provider_keeps_everybody_waiting() -> Result<(), String> {
-    let throttled = Script { batches: BatchOdds { throttled: 1_000, ..BatchOdds::default() }, ..Script::calm() };
-    let next = Next { provider: "second".to_owned(), model: "m2".to_owned(), within_ms: 60_000, grace_ms: None };
-    let scene = Scene::of(throttled, Terms { within_ms: 86_400_000, then: vec![next], ..Terms::default() }).await?;
-    let ports = &scene.ports;
-    for _ in 0..40 {
-        sleep(Duration::from_mins(1)).await;
-        let sealed = pack::tick(ports, "soon", u64::MAX).await.map_err(|error| error.to_string())?;
-        for id in sealed.into_iter().chain(ports.submissions.open().await.unwrap_or_default()) {
-            drop(Box::pin(advance(ports, id)).await);
-        }
-    }
+    let scene = Scene::of(throttled(), second()).await?;
+    scene.tick(40).await?;
     match scene.fakes.jobs.snapshot().first().map(|job| (&job.state, &job.lane.provider)) {
         Some((job::State::Done(_), provider)) if provider == "second" => Ok(()),
         job => Err(format!("after 40 minutes it is {job:?}")),
     }
+}
+
+fn throttled() -> Script {
+    Script { batches: BatchOdds { throttled: 1_000, ..BatchOdds::default() }, ..Script::calm() }
+}
+
+/// After the provider comes the second.
+fn second() -> Terms {
+    let next = Next { provider: "second".to_owned(), model: "m2".to_owned(), within_ms: 60_000, grace_ms: None };
+    Terms { within_ms: 86_400_000, then: vec![next], ..Terms::default() }
+}
+
+/// The circuit breaker: whoever is known to take nothing keeps nobody else waiting; the first that it takes closes it.
+async fn a_provider_is_out_for_all_until_it_takes_something() -> Result<(), String> {
+    let scene = Scene::of(throttled(), second()).await?;
+    let known = scene.comes_to("who finds out", 20).await?;
+    let (after, before) = (scene.comes_to("who comes after", 3).await?, known);
+    scene.provider.follow(Script::calm());
+    let healed = scene.comes_to("who is tried", 3).await?;
+    scene.provider.follow(throttled());
+    let waits = scene.comes_to("who waits again", 3).await?;
+    let where_to = |(provider, state): &(String, job::State)| (provider.clone(), state.is_final());
+    let found = [&before, &after, &healed, &waits].map(where_to);
+    let expected = [("second", true), ("second", true), ("provider", true), ("provider", false)];
+    if found == expected.map(|(provider, is_final)| (provider.to_owned(), is_final)) {
+        return Ok(());
+    }
+    Err(format!("they came to {found:?}"))
 }
 
 /// Step 3: while somebody uploads, downloads or settles, whoever looks at the submission leaves it alone.

@@ -23,7 +23,10 @@ use crate::crash::weather::Weather;
 use crate::fakes::TokioClock;
 
 /// The models that every engine serves.
-pub(super) const MODELS: [&str; 2] = ["model", "other"];
+pub(super) const MODELS: [&str; 2] = ["model", OTHER];
+
+/// A model that a provider has rates of its own for.
+pub(super) const OTHER: &str = "other";
 
 /// An engine. It outlives its worker's process.
 #[derive(Clone)]
@@ -57,6 +60,7 @@ pub(super) struct State {
 
 #[derive(Deserialize)]
 struct Request {
+    model: String,
     q: String,
     kind: String,
 }
@@ -190,7 +194,7 @@ impl ports::Engine for Engine {
             if is_live != Some(self.whose == Whose::Provider) {
                 pages.wrong(format!("{line} is run by {}, of another backend", self.name));
             } else if self.whose == Whose::Provider {
-                pages.calls.push(self.clock.now_ms());
+                pages.calls.push((self.clock.now_ms(), request.model == OTHER));
             }
         });
         let called = self.ask(&request, line, timeout_ms).await;

@@ -6,6 +6,7 @@ use offpeak_core::ids::{JobId, SubmissionId};
 use offpeak_core::submission::{Origin, Submission};
 use serde_json::Value;
 
+use super::engine::OTHER;
 use super::ledger::Ran;
 use super::plan::{Kind, SubmissionPlan};
 use super::world::World;
@@ -127,11 +128,18 @@ fn answered(case: &mut Case<'_>, (number, asked): (usize, JobId), kind: Kind, li
 /// Of any minute: its rate, a twentieth of it across a start over, and what had begun before and was late.
 fn the_provider_is_called_at_its_rate(case: &mut Case<'_>) {
     let calls = case.world.ledger.with(|pages| pages.calls.clone());
-    let (rate, most) = (case.world.plan.rate, u64::from(case.world.plan.most));
-    let within = |from: usize| calls[from..].iter().take_while(|at_ms| **at_ms < calls[from] + 60_000).count() as u64;
-    let busiest = (0..calls.len()).map(within).max().unwrap_or(0);
-    if busiest > rate + rate / 20 + 1 + most {
-        case.fail(format!("the provider was called {busiest} times within a minute, of {rate}"));
+    let most = u64::from(case.world.plan.most);
+    for (is_other, what, rate) in
+        [(false, "any model", case.world.plan.rate), (true, OTHER, case.world.plan.rate_of_other())]
+    {
+        let of_it = calls.iter().filter(|(_, of_other)| !is_other || *of_other);
+        let calls: Vec<u64> = of_it.map(|(at_ms, _)| *at_ms).collect();
+        let within =
+            |from: usize| calls[from..].iter().take_while(|at_ms| **at_ms < calls[from] + 60_000).count() as u64;
+        let busiest = (0..calls.len()).map(within).max().unwrap_or(0);
+        if busiest > rate + rate / 20 + 1 + most {
+            case.fail(format!("the provider was called {busiest} times within a minute for {what}, of {rate}"));
+        }
     }
 }
 

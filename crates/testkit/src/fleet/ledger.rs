@@ -77,8 +77,8 @@ pub(super) struct Pages {
     pub(super) parts: u64,
     /// Engine deaths.
     pub(super) deaths: u64,
-    /// When the provider was called, Unix milliseconds.
-    pub(super) calls: Vec<u64>,
+    /// When the provider was called, Unix milliseconds, and whether for the model that has rates of its own.
+    pub(super) calls: Vec<(u64, bool)>,
 }
 
 /// The record. Clones share it.

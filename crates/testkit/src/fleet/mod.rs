@@ -30,7 +30,7 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 11] = [
+pub const FAULTS: [Fault; 12] = [
     Fault::AnyHolderWrites,
     Fault::FinishedLinesRerun,
     Fault::KillerRunsAgain,
@@ -42,6 +42,7 @@ pub const FAULTS: [Fault; 11] = [
     Fault::GivenBackByAnybody,
     Fault::BackendsMixed,
     Fault::RatesUnkept,
+    Fault::ModelRatesUnkept,
 ];
 
 /// What happened how often.

@@ -3,6 +3,7 @@
 use offpeak_core::fleet;
 use offpeak_core::timing::Timing;
 
+use super::engine::{MODELS, OTHER};
 use crate::crash::plan::{Hazards, hazards, index, temper, timing, transfer_ms};
 use crate::fakes::Random;
 
@@ -76,6 +77,11 @@ pub(super) enum Kind {
 }
 
 impl Plan {
+    /// Calls of the other model that may begin within a minute, of those of the provider.
+    pub(super) const fn rate_of_other(&self) -> u64 {
+        self.rate / 3
+    }
+
     pub(super) fn of(seed: u64) -> Self {
         let random = Random::seeded(seed);
         let provider = temper(&random);
@@ -138,7 +144,7 @@ fn submission(random: &Random, calm_ms: u64) -> SubmissionPlan {
     };
     SubmissionPlan {
         live: is_live,
-        model: if random.chance(800) { "model" } else { "other" },
+        model: if random.chance(800) { MODELS[0] } else { OTHER },
         lines: (0..random.between(1, 90)).map(line).collect(),
         start_ms: random.between(0, calm_ms / 2),
         cancel_after_ms: random.chance(250).then(|| random.between(0, 150_000)),

@@ -9,10 +9,11 @@ use offpeak_core::flows::fleet::{Fleet, Stores};
 use offpeak_core::flows::work::{self, Rules};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::ports::{self, Backend, Ports, Settings, Whose};
+use offpeak_core::route::{ByModel, Pattern};
 use tokio::time::sleep;
 
 use super::crew::{Machine, Poller, Troubled, withdraw};
-use super::engine::Engine;
+use super::engine::{Engine, OTHER};
 use super::ledger::Ledger;
 use super::plan::{Plan, SubmissionPlan};
 use super::watch::Chunks;
@@ -134,11 +135,13 @@ impl World {
         let (switch, weather) = (way.switch.clone(), self.weather.clone());
         let gate: Arc<dyn Gate> = Arc::new(Troubled { way, ledger: self.ledger.clone() });
         let (_, stores, clock) = self.behind(&gate);
-        let (fleet, rates) = match whose {
-            Whose::Own => (Fleet::new(stores, self.plan.fleet), Rates::default()),
+        let (fleet, rates, rates_by_model) = match whose {
+            Whose::Own => (Fleet::new(stores, self.plan.fleet), Rates::default(), ByModel::default()),
             Whose::Provider => {
-                let rates = Rates { requests_per_minute: Some(self.plan.rate), tokens_per_minute: None };
-                (Fleet::live(stores, self.plan.fleet, "provider"), rates)
+                let rates = |rate| Rates { requests_per_minute: Some(rate), tokens_per_minute: None };
+                let of_other = (Pattern::new(OTHER), rates(self.plan.rate_of_other()));
+                let fleet = Fleet::live(stores, self.plan.fleet, "provider");
+                (fleet, rates(self.plan.rate), [of_other].into_iter().collect())
             }
         };
         let engine = Engine {
@@ -155,7 +158,8 @@ impl World {
         };
         let desk: Arc<dyn ports::Desk> = Arc::new(chaos::Desk::new(Arc::new(fleet.desk()), gate));
         let (most, timing) = (self.plan.most, self.plan.fleet);
-        let rules = Rules { name, first: most.min(8), most, rates, idle_ms: 1_000, grace_ms: 3_000, timing };
+        let (first, idle_ms, grace_ms) = (most.min(8), 1_000, 3_000);
+        let rules = Rules { name, first, most, rates, rates_by_model, idle_ms, grace_ms, timing };
         let worker = work::Worker { desk, engine: Arc::new(engine), clock: Arc::new(clock), rules };
         Machine { worker, switch, weather, ledger: self.ledger.clone() }
     }

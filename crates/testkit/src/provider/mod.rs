@@ -203,7 +203,7 @@ fn run_lines(batch: &mut Batch, now_ms: u64, ledger: &mut Vec<Execution>) {
 
 #[async_trait]
 impl Backend for ScriptedProvider {
-    fn limits(&self) -> Limits {
+    fn limits(&self, _: &str) -> Limits {
         self.script.lock().limits
     }
 

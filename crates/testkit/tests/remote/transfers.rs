@@ -50,8 +50,8 @@ struct Desk(ScriptedProvider, Arc<Counter>);
 
 #[async_trait]
 impl Backend for Desk {
-    fn limits(&self) -> Limits {
-        self.0.limits()
+    fn limits(&self, model: &str) -> Limits {
+        self.0.limits(model)
     }
 
     async fn upload(&self, key: &SecretString, upload: Upload) -> Result<FileId, BackendError> {
@@ -193,6 +193,35 @@ async fn who_fails_lets_others_begin_at_once() {
     assert_eq!((scene.uploads(), scene.kind()), (0, StateKind::Uploading));
     scene.advance().await.unwrap();
     assert_eq!((scene.uploads(), scene.kind()), (1, StateKind::Submitted));
+}
+
+/// Opens the first object, and breaks off.
+struct Broken(AtomicU32);
+
+#[async_trait]
+impl Gate for Broken {
+    async fn before(&self, _: &'static str) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    async fn after(&self, _: &'static str) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    fn cuts(&self) -> bool {
+        one_of(&self.0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_our_own_store_cuts_says_nothing_of_the_provider() {
+    let scene = Scene::sealed(Timing::default()).await;
+    let gate: Arc<dyn Gate> = Arc::new(Broken(AtomicU32::new(1)));
+    let ports = behind(&scene.ports, &gate);
+    assert!(Box::pin(advance(&ports, scene.submission)).await.is_err());
+    assert_eq!((scene.uploads(), scene.kind()), (1, StateKind::Uploading), "it is not put off");
+    scene.advance().await.unwrap();
+    assert_eq!((scene.uploads(), scene.kind()), (2, StateKind::Submitted));
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,7 +93,8 @@ fn home<'a>(
 /// How many parts lines of `part` can become where a later target takes fewer at once: any two that follow each other
 /// exceed together one of its limits.
 fn most_parts(ports: &Ports, part: &Part, later: &Lane) -> usize {
-    let Some(limits) = ports.backends.get(&later.provider).map(|backend| backend.limits()) else { return 1 };
+    let Some(backend) = ports.backends.get(&later.provider) else { return 1 };
+    let limits = backend.limits(&later.model);
     let size = part.sealed.size;
     if limits.hold(size) {
         return 1;

@@ -33,7 +33,7 @@ pub(super) async fn write(
 ) -> Result<Again, StoreError> {
     let from = home.part;
     let lane = home.later.filter(|_| !planted(Fault::LaneKept)).unwrap_or(&from.lane);
-    let limits = ports.backends.get(&lane.provider).map_or(Limits::OPENAI, |backend| backend.limits());
+    let limits = ports.backends.get(&lane.provider).map_or(Limits::OPENAI, |backend| backend.limits(&lane.model));
     let rerun = Rerun { batch: home.batch, from, lane, attempt: from.attempt + u32::from(home.ran()) };
     let mut written = Vec::new();
     let mut wanted = Wanted::of(ports, from, manifest, |index| picked[index]).await?;

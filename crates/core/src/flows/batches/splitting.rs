@@ -194,7 +194,7 @@ impl<'a> Splitting<'a> {
             credential: asked.credential.clone(),
         };
         let lane = route.lane(wanted).ok_or_else(|| input::model_not_private(model))?;
-        let limits = self.ports.backends.get(&lane.provider).ok_or_else(unknown)?.limits();
+        let limits = self.ports.backends.get(&lane.provider).ok_or_else(unknown)?.limits(&lane.model);
         Ok((lane, limits))
     }
 

@@ -58,16 +58,16 @@ impl Desk {
     }
 
     /// Takes the next chunk of a queue, unless somebody is faster each time.
-    async fn next(&self, worker: &str, queue: &Queue) -> Result<Option<Chunk>, StoreError> {
+    async fn next(&self, ask: &Ask, queue: &Queue) -> Result<Option<Chunk>, StoreError> {
         for _ in 0..TRIES {
             let open = self.stores.chunks.open(queue, LOOKED_AT).await?;
             let served = self.stores.chunks.served(queue).await?;
             let now_ms = self.stores.clock.now_ms();
-            let Some(next) = next_of(&open, &served, now_ms) else { return Ok(None) };
+            let Some(next) = next_of(&open, &served, now_ms, &ask.full) else { return Ok(None) };
             if self.is_late(next).await? {
                 continue;
             }
-            let event = ChunkEvent::Take { worker: worker.to_owned(), until_ms: now_ms + self.timing.lease_ms };
+            let event = ChunkEvent::Take { worker: ask.worker.clone(), until_ms: now_ms + self.timing.lease_ms };
             let Ok(taken) = next.after(event, now_ms) else { continue };
             if !self.stores.chunks.replace(&taken).await? {
                 continue;
@@ -232,7 +232,7 @@ impl Desk {
 impl ports::Desk for Desk {
     async fn take(&self, ask: &Ask) -> Result<Option<Lease>, StoreError> {
         for queue in self.queues(&ask.models) {
-            if let Some(chunk) = self.next(&ask.worker, &queue).await? {
+            if let Some(chunk) = self.next(ask, &queue).await? {
                 let left = u64::from(chunk.lines).saturating_sub(chunk.finished());
                 return Ok(Some(Lease::of(&chunk, u32::try_from(left).unwrap_or(u32::MAX), &self.timing)));
             }

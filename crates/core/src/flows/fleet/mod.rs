@@ -158,7 +158,7 @@ impl Fleet {
 
 #[async_trait]
 impl Backend for Fleet {
-    fn limits(&self) -> Limits {
+    fn limits(&self, _: &str) -> Limits {
         Limits::OPENAI
     }
 

@@ -9,7 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::Worker;
 use super::answer::{Answer, Verdict, killed_it, tokens, unanswered, verdict};
 use super::line::Line;
-use super::load::{Begun, Load};
+use super::load::{Begun, Later, Load};
 use super::unstored::Unstored;
 use crate::faults::{Fault, planted};
 use crate::fleet::Tried;
@@ -59,8 +59,8 @@ pub(super) struct Held {
     read: bool,
     /// Its lines could not be read.
     unreadable: bool,
-    /// The line that begins next, and when it may at the earliest.
-    next: Option<(u64, Line)>,
+    /// The line that begins next, and what it waits for.
+    next: Option<(Later, Line)>,
     /// Lines that run again, and when each is due.
     again: Vec<(u64, Line)>,
     /// Lines that run alone, once all others have their answers.
@@ -125,6 +125,17 @@ impl Held {
         let is_later = |due_ms: u64| due_ms > now_ms && self.worker.engine.whose() == Whose::Provider;
         let none_again = || self.again.iter().all(|(due_ms, _)| is_later(*due_ms));
         self.standing != Standing::Held || (self.is_begun() && none_again() && !runs_alone())
+    }
+
+    /// Its model, where its next line waits for the rates of that model alone: chunks of others may begin.
+    pub(super) fn waiting_model(&self) -> Option<&str> {
+        let waits = self.standing == Standing::Held && self.next.as_ref().is_some_and(|(later, _)| later.of_model);
+        waits.then_some(self.lease.model.as_str())
+    }
+
+    /// Its model, as the engine calls it.
+    pub(super) fn model(&self) -> &str {
+        &self.lease.model
     }
 
     /// Whether every line was begun, those that run again apart.
@@ -240,10 +251,10 @@ impl Held {
     fn begin(&mut self, line: Line, load: &mut Load) -> bool {
         let (worker, endpoint) = (self.worker.clone(), self.lease.endpoint);
         let now_ms = worker.clock.now_ms();
-        let begun = match load.begin(line.tokens, now_ms) {
+        let begun = match load.begin(&self.lease.model, line.tokens, now_ms) {
             Ok(begun) => begun,
-            Err(first_ms) => {
-                self.next = Some((first_ms, line));
+            Err(later) => {
+                self.next = Some((later, line));
                 return false;
             }
         };
@@ -267,12 +278,12 @@ impl Held {
         // What never got there has not killed it.
         let failed_ms = if matches!(called, Called::Unreached(_)) { line.failed_ms } else { now_ms };
         if matches!(called, Called::TimedOut) {
-            load.pace.was_too_much(begun.call);
+            load.was_too_long(begun);
         }
-        if load.meter.counts_tokens()
+        if load.counts_tokens()
             && let Some(tokens) = tokens(&called)
         {
-            load.meter.took(begun.reserved, tokens);
+            load.took(&self.lease.model, begun, tokens);
         }
         match verdict(called, whose) {
             Verdict::Answered(answer) => {
@@ -282,7 +293,8 @@ impl Held {
             }
             Verdict::TooMuch { pause_ms, answer } => {
                 // What a provider says of one line holds for all: they share its rates.
-                load.was_too_much(begun, pause_ms.filter(|_| whose == Whose::Provider), now_ms);
+                let hold_ms = pause_ms.filter(|_| whose == Whose::Provider);
+                load.was_too_much(&self.lease.model, begun, hold_ms, now_ms);
                 self.retry(Line { put_off: line.put_off + 1, ..line }, pause_ms, &answer);
                 false
             }
@@ -292,7 +304,7 @@ impl Held {
             }
             Verdict::Away { why } => {
                 tracing::warn!(chunk = %self.lease.chunk, why, "the provider is not reached");
-                load.was_too_much(begun, Some(AWAY_MS), now_ms);
+                load.is_away(begun, AWAY_MS, now_ms);
                 self.again.push((now_ms + AWAY_MS, line));
                 false
             }
@@ -369,7 +381,7 @@ impl Held {
         let lease_ms = self.kept_ms + self.lease.lease_ms / 3;
         let checkpoint_ms = self.unstored.since_ms.map(|since_ms| since_ms + self.lease.checkpoint_ms);
         // Those that are due meanwhile wait behind the next one.
-        let next_ms = self.next.as_ref().map(|(due_ms, _)| *due_ms);
+        let next_ms = self.next.as_ref().map(|(later, _)| later.first_ms);
         let line_ms = next_ms.or_else(|| self.again.iter().map(|(due_ms, _)| *due_ms).min());
         let line_ms = line_ms.filter(|_| !self.is_full);
         let silent_ms = (!self.running.is_empty()).then_some(self.heard_ms + STALL_MS);

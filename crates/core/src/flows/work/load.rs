@@ -1,6 +1,10 @@
-//! What an engine is given: so many calls at once, and of a provider so many within a minute.
+//! What an engine is given: so many calls at once, and of a provider so many within a minute, in all and of one model.
 
-use crate::fleet::{Meter, Pace, Reserved};
+use std::collections::BTreeMap;
+
+use crate::faults::{Fault, planted};
+use crate::fleet::{Meter, Pace, Rates, Reserved};
+use crate::route::ByModel;
 
 /// The longest that a provider is left alone because it says so, milliseconds.
 const LONGEST_HOLD_MS: u64 = 600_000;
@@ -8,32 +12,148 @@ const LONGEST_HOLD_MS: u64 = 600_000;
 /// What an engine is given.
 pub(super) struct Load {
     pub(super) pace: Pace,
-    pub(super) meter: Meter,
+    meter: Meter,
+    /// Of models that have rates of their own.
+    rates: ByModel<Rates>,
+    meters: BTreeMap<String, Meter>,
+    /// When it began, Unix milliseconds.
+    since_ms: u64,
 }
 
 /// A call that has begun.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Begun {
     /// Its number.
-    pub(super) call: u64,
-    pub(super) reserved: Reserved,
+    call: u64,
+    reserved: Reserved,
+    /// The same, of its model.
+    of_model: Option<Reserved>,
+}
+
+/// A call that may not begin yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Later {
+    /// Not before that time, Unix milliseconds.
+    pub(super) first_ms: u64,
+    /// It is its model that waits: calls of others may begin.
+    pub(super) of_model: bool,
 }
 
 impl Load {
-    /// A call of so many estimated tokens begins.
-    ///
-    /// # Errors
-    /// It may not before that time, Unix milliseconds.
-    pub(super) fn begin(&mut self, tokens: u64, now_ms: u64) -> Result<Begun, u64> {
-        let reserved = self.meter.begin(tokens, now_ms)?;
-        Ok(Begun { call: self.pace.begin(), reserved })
+    pub(super) fn new(pace: Pace, rates: Rates, by_model: ByModel<Rates>, now_ms: u64) -> Self {
+        Self { pace, meter: Meter::new(rates, now_ms), rates: by_model, meters: BTreeMap::new(), since_ms: now_ms }
     }
 
-    /// A call was too much, and no other begins for a while, if the engine said how long.
-    pub(super) fn was_too_much(&mut self, begun: Begun, hold_ms: Option<u64>, now_ms: u64) {
-        self.pace.was_too_much(begun.call);
-        if let Some(hold_ms) = hold_ms {
-            self.meter.hold(now_ms + hold_ms.min(LONGEST_HOLD_MS));
+    /// A call to that model, of so many estimated tokens, begins.
+    ///
+    /// # Errors
+    /// [`Later`].
+    pub(super) fn begin(&mut self, model: &str, tokens: u64, now_ms: u64) -> Result<Begun, Later> {
+        self.meter.may_begin(tokens, now_ms).map_err(|first_ms| Later { first_ms, of_model: false })?;
+        let of_model = self.meter_of(model, now_ms).map(|own| own.begin(tokens, now_ms)).transpose();
+        let of_model = of_model.map_err(|first_ms| Later { first_ms, of_model: true })?;
+        let reserved = self.meter.begin(tokens, now_ms).map_err(|first_ms| Later { first_ms, of_model: false })?;
+        Ok(Begun { call: self.pace.begin(), reserved, of_model })
+    }
+
+    /// Whether it wants to know what calls took.
+    pub(super) fn counts_tokens(&self) -> bool {
+        self.meter.counts_tokens() || self.meters.values().any(Meter::counts_tokens)
+    }
+
+    /// A call took so many tokens.
+    pub(super) fn took(&mut self, model: &str, begun: Begun, tokens: u64) {
+        self.meter.took(begun.reserved, tokens);
+        if let Some((own, reserved)) = self.meters.get_mut(model).zip(begun.of_model) {
+            own.took(reserved, tokens);
         }
+    }
+
+    /// A call took too long.
+    pub(super) fn was_too_long(&mut self, begun: Begun) {
+        self.pace.was_too_much(begun.call);
+    }
+
+    /// A call was too much, and no other begins for a while, if the engine said how long: no other of its model, where that
+    /// has rates of its own.
+    pub(super) fn was_too_much(&mut self, model: &str, begun: Begun, hold_ms: Option<u64>, now_ms: u64) {
+        self.pace.was_too_much(begun.call);
+        let Some(hold_ms) = hold_ms else { return };
+        let meter = self.meters.get_mut(model).unwrap_or(&mut self.meter);
+        meter.hold(now_ms + hold_ms.min(LONGEST_HOLD_MS));
+    }
+
+    /// Nobody reaches the engine: no call begins for so long, milliseconds.
+    pub(super) fn is_away(&mut self, begun: Begun, hold_ms: u64, now_ms: u64) {
+        self.pace.was_too_much(begun.call);
+        self.meter.hold(now_ms + hold_ms);
+    }
+
+    fn meter_of(&mut self, model: &str, now_ms: u64) -> Option<&mut Meter> {
+        let rates = *self.rates.of(model).filter(|_| !planted(Fault::ModelRatesUnkept))?;
+        if !self.meters.contains_key(model) {
+            self.meters.retain(|_, meter| !meter.is_forgettable(now_ms));
+            self.meters.insert(model.to_owned(), Meter::beside(rates, self.since_ms, now_ms));
+        }
+        self.meters.get_mut(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::Pattern;
+
+    const START_MS: u64 = 1_700_000_000_000;
+
+    fn load() -> Load {
+        let rates = |requests| Rates { requests_per_minute: Some(requests), tokens_per_minute: Some(6_000) };
+        let of_small = [(Pattern::new("small*"), rates(60))].into_iter().collect();
+        Load::new(Pace::new(1_000, 1_000), rates(600), of_small, START_MS)
+    }
+
+    /// Begins what may begin now; how many, and what the next one waits for.
+    fn begins(load: &mut Load, model: &str, now_ms: u64) -> (u64, Later) {
+        let mut begun = 0;
+        loop {
+            match load.begin(model, 1, now_ms) {
+                Ok(_) => begun += 1,
+                Err(later) => return (begun, later),
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_has_its_rates_within_those_of_all() {
+        let (mut load, now_ms) = (load(), START_MS + 60_000);
+        let (small, later) = begins(&mut load, "small-1", now_ms);
+        assert!((1..=4).contains(&small) && later.of_model && later.first_ms > now_ms, "{small} {later:?}");
+        let (other, _) = begins(&mut load, "small-2", now_ms);
+        let (big, later) = begins(&mut load, "big", now_ms);
+        assert_eq!(other, small, "each model has its own");
+        assert!(!later.of_model && (20..=32).contains(&(big + small + other)), "{big} {later:?}");
+        assert!(!begins(&mut load, "small-1", now_ms).1.of_model, "all wait");
+    }
+
+    #[test]
+    fn a_model_that_is_to_wait_holds_up_no_other() {
+        let (mut load, now_ms) = (load(), START_MS + 60_000);
+        let begun = load.begin("small", 1, now_ms).unwrap();
+        load.was_too_much("small", begun, Some(30_000), now_ms);
+        assert_eq!(load.begin("small", 1, now_ms), Err(Later { first_ms: now_ms + 30_000, of_model: true }));
+        let begun = load.begin("big", 1, now_ms).unwrap();
+        load.was_too_much("big", begun, Some(20_000), now_ms);
+        assert_eq!(load.begin("other", 1, now_ms), Err(Later { first_ms: now_ms + 20_000, of_model: false }));
+    }
+
+    #[test]
+    fn models_that_nobody_calls_any_more_take_no_memory() {
+        let mut load = load();
+        for number in 0..100 {
+            let now_ms = START_MS + (number + 2) * 30_000;
+            let begun = load.begin(&format!("small-{number}"), 1, now_ms).unwrap();
+            load.took("small-0", begun, 50);
+        }
+        assert!(load.meters.len() <= 3, "{}", load.meters.len());
     }
 }

@@ -14,6 +14,7 @@ mod load;
 mod unstored;
 mod wait;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,8 +27,9 @@ use load::Load;
 use wait::Event;
 
 use crate::faults::{Fault, planted};
-use crate::fleet::{Meter, Pace, Rates, Timing};
+use crate::fleet::{Pace, Rates, Timing};
 use crate::ports::{Ask, Clock, Desk, Engine, NotReady, StoreError, Whose};
+use crate::route::ByModel;
 
 /// Chunks held at once of an own engine: one that runs, and one to go on with.
 const HELD: usize = 2;
@@ -43,7 +45,7 @@ const ABSENT_MS: u64 = 300_000;
 const RARE_MS: u64 = 5_000;
 
 /// A desk that does not answer is asked again after so long, and twice as long each time, milliseconds.
-const DEAF_MS: RangeInclusive<u64> = 2_000..=30_000;
+const DEAF_MS: RangeInclusive<u64> = 2_000..=10_000;
 
 /// An engine that does not say whether it is ready is asked again after so long, milliseconds.
 const SILENT_MS: u64 = 2_000;
@@ -78,6 +80,8 @@ pub struct Rules {
     pub most: u32,
     /// Calls and tokens that may begin within a minute.
     pub rates: Rates,
+    /// The same of single models, beside those.
+    pub rates_by_model: ByModel<Rates>,
     /// Between two looks for work, and for an engine that is not ready, milliseconds.
     pub idle_ms: u64,
     /// Once told to end: how long calls that run may go on, milliseconds.
@@ -120,7 +124,8 @@ pub async fn work(worker: &Worker, stopped: watch::Receiver<bool>) -> Done {
 pub async fn work_until(worker: &Worker, until: Until) -> Done {
     let Until { mut stopped, finishing, idle_ms } = until;
     let Rules { first, most, rates, .. } = worker.rules;
-    let load = Load { pace: Pace::new(first, most), meter: Meter::new(rates, worker.clock.now_ms()) };
+    let by_model = worker.rules.rates_by_model.clone();
+    let load = Load::new(Pace::new(first, most), rates, by_model, worker.clock.now_ms());
     let mut shift = Shift {
         worker,
         load,
@@ -144,7 +149,8 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
             break;
         }
         if !is_finishing && shift.has_room(&held) {
-            held.extend(shift.take(held.is_empty()).await);
+            let full = held.iter().filter_map(Held::waiting_model).map(str::to_owned).collect();
+            held.extend(shift.take(held.is_empty(), full).await);
         }
         if shift.is_idle_for(&held, idle_ms) {
             break;
@@ -218,8 +224,9 @@ impl Shift<'_> {
         }
     }
 
-    /// The next chunk of what the engine serves now: it may have been started again with something else.
-    async fn take(&mut self, is_idle: bool) -> Option<Held> {
+    /// The next chunk of what the engine serves now, but of none of these models: it may have been started again with
+    /// something else.
+    async fn take(&mut self, is_idle: bool, full: BTreeSet<String>) -> Option<Held> {
         let now_ms = self.worker.clock.now_ms();
         if now_ms < self.ask_ms {
             return None;
@@ -233,8 +240,8 @@ impl Shift<'_> {
                 return None;
             }
         };
-        let taken = self.worker.desk.take(&Ask { worker: self.worker.rules.name.clone(), models }).await;
-        match taken {
+        let worker = self.worker.rules.name.clone();
+        match self.worker.desk.take(&Ask { worker, models, full }).await {
             Ok(Some(lease)) => {
                 (self.ask_ms, self.pause_ms) = (0, 0);
                 Some(Held::new(self.worker, lease))
@@ -262,7 +269,7 @@ impl Shift<'_> {
     /// Whether a chunk more could begin something.
     fn has_room(&self, held: &[Held]) -> bool {
         let most = if self.worker.engine.whose() == Whose::Own { HELD } else { HELD_OF_PROVIDER };
-        held.len() < most && held.iter().all(Held::is_dry)
+        held.len() < most && held.iter().all(|chunk| chunk.is_dry() || chunk.waiting_model().is_some())
     }
 
     /// Brings what does not run, and gives the rest of it back. What the desk does not hear of stays held.
@@ -292,18 +299,22 @@ impl Shift<'_> {
         self.settle(held).await;
     }
 
-    /// Begins what may begin; whether more could.
+    /// Begins what may begin; whether more could. A model that waits for its rates holds up no other.
     async fn fill(&mut self, held: &mut [Held], mut may_begin: bool) -> bool {
         let mut running = held.iter().map(Held::running).sum::<usize>();
+        let mut full = BTreeSet::new();
         for chunk in held.iter_mut() {
-            if !may_begin {
+            if !may_begin || full.contains(chunk.model()) {
                 chunk.wait();
                 continue;
             }
             let others = running - chunk.running();
             chunk.fill(&mut self.load, others).await;
             running = others + chunk.running();
-            may_begin = chunk.is_dry();
+            match chunk.waiting_model() {
+                Some(model) => drop(full.insert(model.to_owned())),
+                None => may_begin = chunk.is_dry(),
+            }
         }
         may_begin && running < self.load.pace.limit()
     }

@@ -32,8 +32,8 @@ impl Tap {
 
 #[async_trait]
 impl Backend for Tap {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
+    fn limits(&self, model: &str) -> Limits {
+        self.inner.limits(model)
     }
 
     async fn upload(&self, key: &SecretString, mut upload: Upload) -> Result<FileId, BackendError> {

@@ -17,6 +17,7 @@ use offpeak_core::flows::work::{Rules, Worker};
 use offpeak_core::ids::CredentialId;
 use offpeak_core::job::{Job, State};
 use offpeak_core::ports::{Backend, Called, Clock as _, Engine, NotReady, Ports, Serving, Settings, Whose};
+use offpeak_core::route::ByModel;
 use offpeak_live::handler::handle;
 use offpeak_packer::handler::Tick;
 use offpeak_testkit::fakes::{Fakes, TokioClock};
@@ -97,8 +98,9 @@ impl Scene {
         let providers: [Arc<Provider>; 2] = Default::default();
         let workers = calls.iter().zip(&providers).zip(PROVIDERS).map(|((calls, provider), name)| {
             let name = fleet::live(name);
+            let (rates, rates_by_model) = (Rates::default(), ByModel::default());
             let rules =
-                Rules { name, first: 8, most: 64, rates: Rates::default(), idle_ms: 250, grace_ms: 8_000, timing };
+                Rules { name, first: 8, most: 64, rates, rates_by_model, idle_ms: 250, grace_ms: 8_000, timing };
             let (desk, engine) = (Arc::new(calls.desk()), Arc::clone(provider));
             Worker { desk, engine, clock: Arc::new(clock.clone()), rules }
         });
