@@ -47,7 +47,7 @@ const MODELS: usize = 100;
 pub(crate) async fn take(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
     let (desk, ask): (_, Ask) = opened(&gateway, request).await?;
     let is_named = (1..=128).contains(&ask.worker.len()) && ask.worker.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_named || ask.models.len() > MODELS {
+    if !is_named || ask.models.len().max(ask.full.len()) > MODELS {
         let message = "A worker has a name of 1 to 128 visible ASCII characters, and at most 100 models.";
         return Err(ApiError::bad_request("invalid_value", None, message));
     }

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Batches,
     Live,
     Fleet,
+    /// What was given cannot be read.
+    Unknown,
 }
 
 /// The keys that bound batches, and what they allow.
@@ -65,6 +67,7 @@ impl Bounds {
             Kind::Batches => (None, Some("batches are bounded by max_requests, max_bytes and max_tokens")),
             Kind::Live => (Some("live calls are bounded by requests_per_minute and tokens_per_minute"), None),
             Kind::Fleet => (Some(own), Some(own)),
+            Kind::Unknown => (None, None),
         };
         let [requests, bytes, tokens] = amounts(section, &BATCH, batches, problems);
         let [requests_per_minute, tokens_per_minute] = amounts(section, &RATES, rates, problems);
@@ -82,14 +85,17 @@ impl Bounds {
     }
 }
 
-/// What the routes say of each model at a backend, by its name there: the first route that leads to it says.
+/// What the routes say of each model at a backend, by its name there: the one that names it outright, or else the first that
+/// leads to it; those that bound nothing say nothing.
 pub(crate) fn by_model<T>(routes: &[Route], backend: &str, what: impl Fn(&Bounds) -> T) -> ByModel<T> {
     let targets = routes.iter().flat_map(|route| route.targets().map(move |target| (route, target)));
-    let of_backend = targets.filter(|(_, target)| target.provider == backend);
-    of_backend
+    let bounding = targets.filter(|(_, target)| target.provider == backend && target.bounds != Bounds::default());
+    let mut said: Vec<_> = bounding
         .map(|(route, target): (&Route, &Target)| {
             let model = target.upstream_model.as_ref().unwrap_or(&route.model);
             (Pattern::new(model.as_str()), what(&target.bounds))
         })
-        .collect()
+        .collect();
+    said.sort_by_key(|(pattern, _)| pattern.exact().is_none());
+    said.into_iter().collect()
 }

@@ -82,6 +82,7 @@ impl Target {
         let mut target = Self::to(known.providers.first().map_or("", |provider| provider.name.as_str()));
         let backend = section.text("backend", problems);
         let backends = ["provider", "fleet", "live"].map(|name| (name, name));
+        let is_given = backend.is_some();
         let backend = problems.read(backend, |text| value::word(text, &backends)).map(|given| given.value);
         let to_fleet = backend == Some("fleet");
         let provider = section.text("provider", problems);
@@ -113,6 +114,7 @@ impl Target {
         let kind = match backend {
             Some("fleet") => Kind::Fleet,
             Some("live") => Kind::Live,
+            None if is_given => Kind::Unknown,
             _ => Kind::Batches,
         };
         target.bounds = Bounds::read(section, kind, problems);

@@ -228,12 +228,14 @@ fn a_route_bounds_each_model_that_it_leads_to() {
                 [[route]]\nmodel = 'c'\nmax_tokens = 6\n\
                 [[route]]\nmodel = 'd*'\nprovider = 'q'\nmax_requests = 3\n\
                 [[route.then]]\nbackend = 'live'\nprovider = 'q'\nupstream_model = 'e'\nrequests_per_minute = 8\n\
+                [[route]]\nmodel = 'x*'\nmax_tokens = 9\n[[route]]\nmodel = 'y'\nupstream_model = 'xy'\nmax_tokens = 8\n\
                 [[route]]\nmodel = '*'";
     let config = file(text).unwrap();
     let of_provider = Hold { requests: 100, tokens: 50, ..Hold::OPENAI };
     let limits = by_model(&config.routes, "p", |bounds| bounds.limits(of_provider));
     let of = |model: &str| limits.of(model).map(|limits| (limits.requests, limits.tokens));
-    assert_eq!((of("c"), of("x")), (Some((100, 5)), Some((100, 50))), "the first route that leads there says");
+    assert_eq!((of("c"), of("z")), (Some((100, 5)), None), "the first route that leads there says, if one does");
+    assert_eq!((of("xx"), of("xy")), (Some((100, 9)), Some((100, 8))), "who names it outright says before patterns");
     let limits = by_model(&config.routes, "q", |bounds| bounds.limits(Hold::OPENAI));
     assert_eq!((limits.of("d1").map(|limits| limits.requests), limits.of("c")), (Some(3), None));
     let rates = by_model(&config.routes, "live:q", |bounds| bounds.rates);

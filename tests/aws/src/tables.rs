@@ -11,7 +11,7 @@ use crate::Aws;
 /// The one class that has a queue.
 const CLASS: &str = "soon";
 
-/// A key's name and its kind, `S` or `B`.
+/// A key's name and its kind, `S`, `B` or `N`.
 type Key = (&'static str, &'static str);
 
 /// An index's name, its keys and its projection.
@@ -50,6 +50,14 @@ impl Tables {
         let made = bucket.header("authorization", format!("AWS4-HMAC-SHA256 {scope}")).send().await;
         assert_eq!(made.status, 200, "{made:?}");
         Self { name: name.to_owned(), queue: queue["QueueUrl"].as_str().expect("a queue").to_owned() }
+    }
+
+    /// Makes the table of chunks too, which a stack has for own model servers and live calls; its name.
+    pub async fn chunks(&self, aws: &Aws) -> String {
+        let name = self.table("chunks");
+        let open = ("open", [("model", "S"), ("turn", "B")], "ALL");
+        table(aws, &name, &[("submission", "S"), ("index", "N")], &[open]).await;
+        name
     }
 
     /// A table by its noun.

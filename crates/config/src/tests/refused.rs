@@ -169,6 +169,10 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "offpeak.toml:4: max_bytes: 0 is out of range; allowed: 1 to 1000000000",
     ),
     (
+        "[[route]]\nmodel = 'a'\nbackend = 'lvie'\nrequests_per_minute = 5",
+        "offpeak.toml:3: backend: \"lvie\" is unknown; allowed: \"provider\", \"fleet\", \"live\"",
+    ),
+    (
         "[[route]]\nmodel = 'a'\nbackend = 'gpu'",
         "offpeak.toml:3: backend: \"gpu\" is unknown; allowed: \"provider\", \"fleet\", \"live\"",
     ),

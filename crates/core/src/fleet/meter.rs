@@ -91,9 +91,12 @@ impl Meter {
         if now_ms < first_ms && !planted(Fault::RatesUnkept) { Err(first_ms) } else { Ok(()) }
     }
 
-    /// Whether nothing has begun for a minute, and nothing is held: one that begins anew lets no more begin.
+    /// Whether nothing has begun for a minute, and it owes and holds nothing: one that begins anew lets no more begin.
     pub fn is_forgettable(&self, now_ms: u64) -> bool {
-        let is_empty = |minute: &Minute| minute.begun.back().is_none_or(|(at_ms, _)| at_ms + MINUTE_MS <= now_ms);
+        let is_empty = |minute: &Minute| {
+            let is_past = minute.begun.back().is_none_or(|(at_ms, _)| at_ms + MINUTE_MS <= now_ms);
+            is_past && minute.even_us <= now_ms * 1_000
+        };
         self.held_until_ms <= now_ms && [&self.requests, &self.tokens].into_iter().flatten().all(is_empty)
     }
 
@@ -288,6 +291,27 @@ mod tests {
         let log = run(rates, 10, &[(150, 150), (10, 10)]);
         let large: Vec<_> = log.iter().filter(|(_, tokens)| *tokens == 150).collect();
         assert!(large.len() >= 2, "{log:?}");
+    }
+
+    #[test]
+    fn calls_of_a_meter_before_correct_nothing() {
+        let rates = Rates { requests_per_minute: None, tokens_per_minute: Some(6_000) };
+        let before = Meter::beside(rates, START_MS, START_MS + 100_000).begin(1, START_MS + 100_000).unwrap();
+        let now_ms = START_MS + 300_000;
+        let mut meter = Meter::beside(rates, START_MS, now_ms);
+        meter.begin(1, now_ms).unwrap();
+        meter.took(before, 6_000);
+        assert!(meter.begin(1, now_ms).is_ok());
+    }
+
+    #[test]
+    fn who_owes_tokens_is_not_forgotten() {
+        let rates = Rates { requests_per_minute: None, tokens_per_minute: Some(100) };
+        let mut meter = Meter::beside(rates, START_MS, START_MS + 100_000);
+        let calls: Vec<_> = (0..4).map(|_| meter.begin(1, START_MS + 100_000).unwrap()).collect();
+        calls.into_iter().for_each(|call| meter.took(call, 100));
+        assert!(!meter.is_forgettable(START_MS + 100_000 + MINUTE_MS + 10));
+        assert!(meter.is_forgettable(START_MS + 100_000 + 5 * MINUTE_MS));
     }
 
     #[test]

@@ -19,10 +19,21 @@ pub struct Served {
 }
 
 impl Served {
-    /// What is to be remembered once this chunk of these is handed out.
+    /// What is to be remembered once this chunk of these is handed out. Who has none but of models that are full saves up
+    /// nothing meanwhile.
     #[must_use]
-    pub fn after(&self, handed_out: &Chunk, open: &[Chunk]) -> Self {
+    pub fn after(&self, handed_out: &Chunk, open: &[Chunk], full: &BTreeSet<String>) -> Self {
         let mut tokens = self.current(open);
+        let served: BTreeSet<_> =
+            open.iter().filter(|chunk| !full.contains(&chunk.model)).map(|chunk| &chunk.tenant).collect();
+        let least_of = |is_served| {
+            let of = tokens.iter().filter(|(tenant, _)| served.contains(tenant) == is_served);
+            of.map(|(_, tokens)| *tokens).min()
+        };
+        if let (Some(least), Some(waiting)) = (least_of(true), least_of(false)) {
+            let waits = tokens.iter_mut().filter(|(tenant, _)| !served.contains(tenant));
+            waits.for_each(|(_, tokens)| *tokens += least.saturating_sub(waiting));
+        }
         let least = tokens.values().min().copied().unwrap_or(0);
         let served = tokens.entry(handed_out.tenant.clone()).or_insert(least);
         *served = served.saturating_add(handed_out.tokens);
@@ -86,7 +97,7 @@ mod tests {
         let (mut served, mut got) = (Served::default(), BTreeMap::new());
         while tenants.iter().all(|tenant| open.iter().any(|chunk| chunk.tenant == *tenant)) {
             let next = next_of(&open, &served, 1, &BTreeSet::new()).unwrap().clone();
-            served = served.after(&next, &open);
+            served = served.after(&next, &open, &BTreeSet::new());
             *got.entry(next.tenant.clone()).or_insert(0) += next.tokens;
             open.retain(|chunk| chunk.id != next.id);
         }
@@ -115,10 +126,28 @@ mod tests {
         let open: Vec<_> = (0..10).map(|index| chunk("busy", index, 100)).collect();
         let mut served = Served::default();
         for _ in 0..5 {
-            served = served.after(&open[0], &open);
+            served = served.after(&open[0], &open, &BTreeSet::new());
         }
         let both: Vec<_> = open.into_iter().chain((10..20).map(|index| chunk("new", index, 100))).collect();
         let got = handed_out_from(both, served, 8);
+        assert_eq!(got.values().copied().collect::<Vec<u64>>(), [400, 400]);
+    }
+
+    #[test]
+    fn who_waits_for_a_full_model_has_none_and_saves_up_nothing() {
+        let full = BTreeSet::from(["full".to_owned()]);
+        let of_full = |index| Chunk { model: "full".to_owned(), ..chunk("waiting", index, 100) };
+        let busy: Vec<_> = (0..10).map(|index| chunk("busy", index, 100)).collect();
+        let mut open: Vec<_> = (10..14).map(of_full).chain(busy).collect();
+        let mut served = Served::default();
+        for _ in 0..5 {
+            let next = next_of(&open, &served, 1, &full).unwrap().clone();
+            assert_eq!(next.tenant.as_str(), "busy");
+            served = served.after(&next, &open, &full);
+            open.retain(|chunk| chunk.id != next.id);
+        }
+        assert!(next_of(&open[..4], &served, 1, &full).is_none());
+        let got = handed_out_from(open, served, 8);
         assert_eq!(got.values().copied().collect::<Vec<u64>>(), [400, 400]);
     }
 
@@ -126,7 +155,7 @@ mod tests {
         let mut got = BTreeMap::new();
         for _ in 0..count {
             let next = next_of(&open, &served, 1, &BTreeSet::new()).unwrap().clone();
-            served = served.after(&next, &open);
+            served = served.after(&next, &open, &BTreeSet::new());
             *got.entry(next.tenant.clone()).or_insert(0) += next.tokens;
             open.retain(|chunk| chunk.id != next.id);
         }

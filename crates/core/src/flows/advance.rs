@@ -3,9 +3,6 @@
 //! [`crate::submission::step`] decides; here is what it decided, done. State is stored before its effect, by
 //! compare-and-set on the submission's version, so two advancers at once are harmless.
 
-use std::sync::{Arc, OnceLock};
-
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use secrecy::SecretString;
 
 use super::{collect, create, hold, take};
@@ -204,18 +201,8 @@ impl Advancing<'_> {
             return self.end(Ending::Refused { refusal: astray(), input: None }).await;
         }
         let (length, bytes) = self.ports.objects.stream(&sealed.object).await?;
-        let cut = Arc::new(OnceLock::new());
-        let seen = Arc::clone(&cut);
-        let bytes = bytes.inspect_err(move |error| drop(seen.set(error.to_string()))).boxed();
         let upload = Upload { submission: self.row.id, length, bytes };
-        let uploaded = self.backend.upload(self.key, upload).await;
-        if uploaded.is_err()
-            && let Some(why) = cut.get()
-        {
-            // Our own store cut it: that says nothing of the provider.
-            return Err(StoreError::Unavailable(why.clone()));
-        }
-        match uploaded {
+        match self.backend.upload(self.key, upload).await {
             Ok(file) => create::begin(self, file.clone(), Some(file)).await,
             Err(BackendError::Refused(refusal)) if !self.passes(&refusal) => {
                 self.end(Ending::Refused { refusal, input: None }).await
@@ -224,6 +211,10 @@ impl Advancing<'_> {
             Err(error @ (BackendError::Refused(_) | BackendError::NotFound | BackendError::Unavailable(_))) => {
                 self.failed("upload", &error);
                 self.postpone(None, None).await
+            }
+            Err(error @ BackendError::Source) => {
+                self.failed("upload", &error);
+                Ok(self.put_off(self.ports.clock.now_ms() + self.timing().poll_interval_ms).await)
             }
         }
     }
@@ -245,7 +236,12 @@ impl Advancing<'_> {
                 let longer = pause_ms > self.timing().poll_interval_ms;
                 return Ok(if longer { self.put_off(until_ms).await } else { Then::Wait(until_ms) });
             }
-            Err(error @ (BackendError::NotFound | BackendError::Refused(_) | BackendError::Unavailable(_))) => {
+            Err(
+                error @ (BackendError::NotFound
+                | BackendError::Refused(_)
+                | BackendError::Unavailable(_)
+                | BackendError::Source),
+            ) => {
                 self.failed("poll", &error);
                 return Ok(self.rest());
             }
@@ -280,7 +276,9 @@ impl Advancing<'_> {
                 let report = BatchReport { phase: BatchPhase::Running, counts: None, files: Vec::new() };
                 self.end(ended(&placed, report, true)).await
             }
-            Err(BackendError::Throttled { .. } | BackendError::Unavailable(_)) => Ok(self.rest()),
+            Err(BackendError::Throttled { .. } | BackendError::Unavailable(_) | BackendError::Source) => {
+                Ok(self.rest())
+            }
         }
     }
 
@@ -289,7 +287,9 @@ impl Advancing<'_> {
         for file in leftovers {
             match self.backend.delete(self.key, &file).await {
                 Ok(()) | Err(BackendError::NotFound | BackendError::Refused(_)) => {}
-                Err(BackendError::Throttled { .. } | BackendError::Unavailable(_)) => remaining.push(file),
+                Err(BackendError::Throttled { .. } | BackendError::Unavailable(_) | BackendError::Source) => {
+                    remaining.push(file);
+                }
             }
         }
         let waits = !remaining.is_empty();

@@ -36,7 +36,7 @@ pub(super) async fn download(advancing: &Advancing<'_>, name: &ObjectName) -> Re
                 advancing.failed("download", &error);
                 return Ok(Downloaded::Disagrees);
             }
-            Err(error @ (BackendError::Throttled { .. } | BackendError::Unavailable(_))) => {
+            Err(error @ (BackendError::Throttled { .. } | BackendError::Unavailable(_) | BackendError::Source)) => {
                 advancing.failed("download", &error);
                 return Ok(Downloaded::Later);
             }

@@ -29,6 +29,9 @@ pub enum BackendError {
     /// Not now: a repeat is right.
     #[error("the provider is unavailable: {0}")]
     Unavailable(String),
+    /// What was to be uploaded could not be read whole: that says nothing of the provider.
+    #[error("the file to upload cannot be read whole")]
+    Source,
 }
 
 /// A file to upload.

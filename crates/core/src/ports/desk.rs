@@ -19,7 +19,7 @@ pub struct Ask {
     pub worker: String,
     /// The models that its engine serves; a provider that is called live serves all that wait for it, and names none.
     pub models: Vec<String>,
-    /// Of these it could begin nothing now: no chunk of theirs is wanted.
+    /// Models of which it could begin nothing now: no chunk of theirs is wanted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub full: BTreeSet<String>,
 }

@@ -61,7 +61,7 @@ impl From<Failure> for BackendError {
             Failure::Unreachable => Self::Unavailable("no connection".to_owned()),
             Failure::Unanswered => Self::Unavailable("no answer, or one cut short".to_owned()),
             Failure::Unreadable => Self::Unavailable("an answer that cannot be read".to_owned()),
-            Failure::Source => Self::Unavailable("the file to upload cannot be read whole".to_owned()),
+            Failure::Source => Self::Source,
             Failure::Denied(denial) => denied(denial),
         }
     }

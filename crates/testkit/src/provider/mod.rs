@@ -210,10 +210,10 @@ impl Backend for ScriptedProvider {
     async fn upload(&self, _: &SecretString, mut upload: Upload) -> Result<FileId, BackendError> {
         let mut bytes = BytesMut::new();
         while let Some(piece) = upload.bytes.next().await {
-            bytes.extend_from_slice(&piece.map_err(|error| BackendError::Unavailable(error.to_string()))?);
+            bytes.extend_from_slice(&piece.map_err(|_| BackendError::Source)?);
         }
         if bytes.len() as u64 != upload.length {
-            return Err(BackendError::Unavailable("the upload broke off".to_owned()));
+            return Err(BackendError::Source);
         }
         let file = File { bytes: bytes.freeze(), results: false, counted: false };
         Ok(self.now(|state, _| {

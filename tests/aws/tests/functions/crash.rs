@@ -3,16 +3,21 @@
 //! ```text
 //! callers ──► front door ─┐
 //!             packer ─────┼──► SDK ──► stopper ──► emulator (tables, queue and bucket of the run's own)
-//!             poller ─────┘     └────► scripted provider (its ledger: what was paid)
+//!             poller ─────┤     └────► scripted provider (its ledger: what was paid)
+//!             live ───────┘
 //! ```
 //!
 //! A run is ten jobs from their acceptance to their answers: their callers pass keys of their own, and one of their
 //! bodies is too long for a message. Call by call, before it and after it, one process dies;
 //! callers repeat themselves and schedules tick again, until all is at rest. Then the stores, the provider's ledger and
 //! what the callers heard are compared.
+//!
+//! In a run of live calls callers show a key of the gateway's, and the function that makes the calls dies at those to the
+//! provider too.
 
 mod callers;
 mod crowd;
+mod live;
 mod site;
 mod sweep;
 mod tap;
@@ -24,12 +29,14 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use offpeak_api::{Abilities, Auth, BatchRules, Gateway, Pattern, Route, Routes, Rules, Target, Waiters, router};
+use offpeak_core::fleet;
 use offpeak_core::ports::{Keys, Ports};
 use offpeak_packer::handler::Tick;
 use offpeak_tests_aws::Stop;
 use tokio::runtime::Runtime;
 
 pub(crate) use callers::{Caller, send};
+use live::Endpoints;
 pub(crate) use site::{CLASS, PROVIDER, Reach, Site, url};
 pub(crate) use verdict::Counts;
 use verdict::{leftovers, verdict};
@@ -67,11 +74,21 @@ impl Observer {
     fn sees_rest(&self, site: &Site) -> bool {
         self.runtime.block_on(site.is_at_rest(&self.reach))
     }
+
+    /// Lines of live calls that have no stored answer.
+    fn unanswered(&self) -> u64 {
+        self.runtime.block_on(live::unanswered(&self.reach.store))
+    }
 }
 
 impl Run {
     pub(crate) fn new(stop: Stop, jobs: usize) -> Self {
         Self::at(apart().block_on(Site::new()), stop, jobs)
+    }
+
+    /// Of live calls to these endpoints.
+    pub(crate) fn live(stop: Stop, endpoints: Endpoints, jobs: usize) -> Self {
+        Self::at(apart().block_on(Site::live(endpoints)), stop, jobs)
     }
 
     /// On a site that is there.
@@ -90,6 +107,16 @@ impl Run {
             self.leave();
         }
         self.calls[2] = self.stop.calls();
+    }
+
+    /// Where a process died, if one has.
+    fn died(&self) -> Option<String> {
+        self.stop.stopped().or_else(|| self.site.live.as_ref()?.died())
+    }
+
+    /// Lines that are to be answered.
+    fn lines(&self) -> u64 {
+        self.callers.iter().filter(|caller| !caller.withdraws()).count() as u64
     }
 
     /// Broken promises.
@@ -117,7 +144,7 @@ impl Run {
         while served < self.callers.len() {
             let process = self.stop.process();
             process.live(async {
-                let door = door(&self.site.reach(&process).await);
+                let door = self.door(&self.site.reach(&process).await);
                 while let Some(caller) = self.callers.get_mut(served) {
                     serve(caller, &door).await;
                     served += 1;
@@ -126,12 +153,20 @@ impl Run {
         }
     }
 
-    /// Ticks packer and poller until all is at rest.
+    fn door(&self, reach: &Reach) -> Router {
+        match self.site.live {
+            Some(_) => door_to(&fleet::live(PROVIDER), &reach.ports, Auth::Keys, reach.store.keys()),
+            None => door(reach),
+        }
+    }
+
+    /// Ticks packer and poller, and the function of live calls, until all is at rest.
     pub(crate) fn work(&self, patience: Duration) -> bool {
         let began = Instant::now();
         loop {
             tick(&self.site, &self.stop, &async |ports: &Ports| pack(ports).await);
             tick(&self.site, &self.stop, &async |ports: &Ports| poll(ports).await);
+            self.call();
             if self.observer.sees_rest(&self.site) {
                 return true;
             }
@@ -139,6 +174,14 @@ impl Run {
                 return false;
             }
             std::thread::sleep(TICK);
+        }
+    }
+
+    /// Ticks the function of live calls, where there are some. Answers that it has not stored die with it.
+    fn call(&self) {
+        let Some(endpoints) = &self.site.live else { return };
+        if !endpoints.tick(&self.site, &self.stop.process()) {
+            endpoints.lose(self.lines().saturating_sub(self.observer.unanswered()));
         }
     }
 }

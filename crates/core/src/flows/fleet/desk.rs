@@ -73,7 +73,7 @@ impl Desk {
                 continue;
             }
             // Who is not counted this once gets a chunk more than its share: the next count is right again.
-            let _ = self.stores.chunks.serve(queue, &served.after(next, &open)).await;
+            let _ = self.stores.chunks.serve(queue, &served.after(next, &open, &ask.full)).await;
             return Ok(Some(Chunk { version: taken.version + 1, ..taken }));
         }
         Ok(None)

@@ -49,10 +49,12 @@ impl Load {
     /// # Errors
     /// [`Later`].
     pub(super) fn begin(&mut self, model: &str, tokens: u64, now_ms: u64) -> Result<Begun, Later> {
-        self.meter.may_begin(tokens, now_ms).map_err(|first_ms| Later { first_ms, of_model: false })?;
+        let later = |of_model| move |first_ms| Later { first_ms, of_model };
+        // First of all its model: a line that waits for that leaves what all share to others.
+        self.meter_of(model, now_ms).map_or(Ok(()), |own| own.may_begin(tokens, now_ms)).map_err(later(true))?;
+        let reserved = self.meter.begin(tokens, now_ms).map_err(later(false))?;
         let of_model = self.meter_of(model, now_ms).map(|own| own.begin(tokens, now_ms)).transpose();
-        let of_model = of_model.map_err(|first_ms| Later { first_ms, of_model: true })?;
-        let reserved = self.meter.begin(tokens, now_ms).map_err(|first_ms| Later { first_ms, of_model: false })?;
+        let of_model = of_model.map_err(later(true))?;
         Ok(Begun { call: self.pace.begin(), reserved, of_model })
     }
 
@@ -79,8 +81,11 @@ impl Load {
     pub(super) fn was_too_much(&mut self, model: &str, begun: Begun, hold_ms: Option<u64>, now_ms: u64) {
         self.pace.was_too_much(begun.call);
         let Some(hold_ms) = hold_ms else { return };
-        let meter = self.meters.get_mut(model).unwrap_or(&mut self.meter);
-        meter.hold(now_ms + hold_ms.min(LONGEST_HOLD_MS));
+        let until_ms = now_ms + hold_ms.min(LONGEST_HOLD_MS);
+        match self.meter_of(model, now_ms) {
+            Some(own) => own.hold(until_ms),
+            None => self.meter.hold(until_ms),
+        }
     }
 
     /// Nobody reaches the engine: no call begins for so long, milliseconds.
@@ -132,7 +137,7 @@ mod tests {
         let (big, later) = begins(&mut load, "big", now_ms);
         assert_eq!(other, small, "each model has its own");
         assert!(!later.of_model && (20..=32).contains(&(big + small + other)), "{big} {later:?}");
-        assert!(!begins(&mut load, "small-1", now_ms).1.of_model, "all wait");
+        assert!(begins(&mut load, "small-1", now_ms).1.of_model, "what it waits for first is its own");
     }
 
     #[test]
@@ -147,12 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_waits_for_its_model_leaves_what_all_share_to_others() {
+        let (mut load, now_ms) = (load(), START_MS + 60_000);
+        let begun = load.begin("small", 1, now_ms).unwrap();
+        load.was_too_much("small", begun, Some(30_000), now_ms);
+        assert!(
+            load.begin("small", 6_000, now_ms).is_err_and(|later| later.of_model),
+            "as many tokens as a minute has"
+        );
+        assert!(load.begin("big", 100, now_ms).is_ok());
+    }
+
+    #[test]
     fn models_that_nobody_calls_any_more_take_no_memory() {
         let mut load = load();
         for number in 0..100 {
             let now_ms = START_MS + (number + 2) * 30_000;
-            let begun = load.begin(&format!("small-{number}"), 1, now_ms).unwrap();
-            load.took("small-0", begun, 50);
+            load.begin(&format!("small-{number}"), 1, now_ms).unwrap();
         }
         assert!(load.meters.len() <= 3, "{}", load.meters.len());
     }

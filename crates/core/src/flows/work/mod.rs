@@ -38,13 +38,17 @@ const HELD: usize = 2;
 /// no other.
 const HELD_OF_PROVIDER: usize = 64;
 
+/// Those of models that wait for their rates included.
+const HELD_IN_ALL: usize = 4 * HELD_OF_PROVIDER;
+
 /// What is held is kept for an engine that is not ready for so long, milliseconds: longer than most take to load a model.
 const ABSENT_MS: u64 = 300_000;
 
 /// Looks for more of a provider's chunks while some are held become as rare as this, milliseconds.
 const RARE_MS: u64 = 5_000;
 
-/// A desk that does not answer is asked again after so long, and twice as long each time, milliseconds.
+/// A desk that does not answer is asked again after so long, and twice as long each time, milliseconds: a gateway that was
+/// away has its workers back within seconds.
 const DEAF_MS: RangeInclusive<u64> = 2_000..=10_000;
 
 /// An engine that does not say whether it is ready is asked again after so long, milliseconds.
@@ -149,8 +153,7 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
             break;
         }
         if !is_finishing && shift.has_room(&held) {
-            let full = held.iter().filter_map(Held::waiting_model).map(str::to_owned).collect();
-            held.extend(shift.take(held.is_empty(), full).await);
+            held.extend(shift.take(held.is_empty(), full_models(&held)).await);
         }
         if shift.is_idle_for(&held, idle_ms) {
             break;
@@ -268,8 +271,12 @@ impl Shift<'_> {
 
     /// Whether a chunk more could begin something.
     fn has_room(&self, held: &[Held]) -> bool {
-        let most = if self.worker.engine.whose() == Whose::Own { HELD } else { HELD_OF_PROVIDER };
-        held.len() < most && held.iter().all(|chunk| chunk.is_dry() || chunk.waiting_model().is_some())
+        if self.worker.engine.whose() == Whose::Own {
+            return held.len() < HELD && held.iter().all(Held::is_dry);
+        }
+        let full = full_models(held);
+        let mut others = held.iter().filter(|chunk| !full.contains(chunk.model()));
+        held.len() < HELD_IN_ALL && others.clone().count() < HELD_OF_PROVIDER && others.all(Held::is_dry)
     }
 
     /// Brings what does not run, and gives the rest of it back. What the desk does not hear of stays held.
@@ -385,6 +392,11 @@ impl Shift<'_> {
         }
         gone
     }
+}
+
+/// Models of which a line waits for rates of their own: no other chunk of theirs could begin one.
+fn full_models(held: &[Held]) -> BTreeSet<String> {
+    held.iter().filter_map(Held::waiting_model).map(str::to_owned).collect()
 }
 
 /// What comes of it, unless it is time to stop before that.

@@ -11,6 +11,9 @@ use offpeak_tests_aws::noise;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+/// The key that callers show: the provider's, or where calls are live the gateway's.
+pub(crate) const KEY: &str = "sk-callers-own";
+
 /// How a caller waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -103,7 +106,8 @@ impl Caller {
         (!right).then(|| format!("{self:?} was answered {status}: {body}"))
     }
 
-    fn question(&self) -> String {
+    /// What it asks, and nobody else.
+    pub(crate) fn question(&self) -> String {
         format!("question {}", self.number)
     }
 
@@ -131,9 +135,9 @@ fn bulk() -> &'static str {
     &BULK
 }
 
-/// One call of a front door, with the key that the provider is to be called with.
+/// One call of a front door.
 pub(crate) async fn send(door: &Router, request: Builder, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
-    let request = request.header("authorization", "Bearer sk-callers-own").body(Full::from(body)).unwrap();
+    let request = request.header("authorization", format!("Bearer {KEY}")).body(Full::from(body)).unwrap();
     let answer = door.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
     let (head, body) = answer.into_parts();
     (head.status, head.headers, body.collect().await.unwrap().to_bytes())

@@ -1,17 +1,19 @@
 //! A stack of its own for each run: fresh tables and a fresh queue on the shared emulator, and a scripted provider.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_sqs::config::Credentials;
 use offpeak_aws::{self as aws, Clients, Connection, Options, Resources, Store, SystemClock, SystemRandom};
 use offpeak_core::class::Rule;
+use offpeak_core::fleet;
 use offpeak_core::flows::audit::{Report, audit};
 use offpeak_core::health::Health;
-use offpeak_core::ids::CredentialId;
+use offpeak_core::ids::{CredentialId, TenantId};
 use offpeak_core::job::Job;
 use offpeak_core::ports::{
-    Backend, Clock as _, Intake as _, JobWalk as _, Ports, Settings, Submissions as _, Usage as _,
+    Backend, Chunks as _, Clock as _, Intake as _, JobWalk as _, KeyRecord, Keys as _, Ports, Settings,
+    SubmissionWalk as _, Submissions as _, Usage as _,
 };
 use offpeak_core::timing::Timing;
 use offpeak_testkit::chaos::Gate;
@@ -19,11 +21,14 @@ use offpeak_testkit::emulator::Emulator;
 use offpeak_testkit::fakes::TokioClock;
 use offpeak_testkit::provider::{Script, ScriptedProvider, Span};
 use offpeak_testkit::samples::Namespace;
-use offpeak_tests_aws::{Aws, Process, Tables};
+use offpeak_tests_aws::{Aws, Process, Stop, Tables};
 use secrecy::SecretString;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+use super::callers::KEY;
+use super::live::{self, Endpoints};
 use super::tap::Tap;
 
 /// The only class.
@@ -41,6 +46,8 @@ pub(crate) struct Site {
     pub(crate) provider: ScriptedProvider,
     /// What is uploaded to it.
     pub(crate) tap: Tap,
+    /// Its ordinary endpoints, where calls are live.
+    pub(crate) live: Option<Endpoints>,
 }
 
 /// What a process reaches.
@@ -55,16 +62,33 @@ pub(crate) struct Findings {
     pub(crate) open: usize,
     pub(crate) messages: u64,
     pub(crate) audit: Report,
-    /// Lines in the usage rows of these submissions.
+    /// Lines in the usage rows of all submissions.
     pub(crate) used: u64,
+    /// Chunks that have a row.
+    pub(crate) chunks: usize,
 }
 
 impl Site {
     /// Makes its tables and its queue.
     pub(crate) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// The same, with live calls. These are made with the gateway's own key, and so callers show one of the gateway's.
+    pub(crate) async fn live(endpoints: Endpoints) -> Self {
+        let site = Self::with(Some(endpoints)).await;
+        let (hash, tenant) = (Sha256::digest(KEY).into(), TenantId::from("callers"));
+        let key = KeyRecord { hash, tenant, hint: KEY.to_owned(), created_ms: 1, revoked_ms: None };
+        let reach = site.reach(&Stop::never().process()).await;
+        reach.store.keys().create(key).await.unwrap();
+        site
+    }
+
+    async fn with(live: Option<Endpoints>) -> Self {
         let aws = Aws::at(url());
         let name = Namespace::fresh().name("crash");
         let tables = Tables::create(&aws, &name).await;
+        let chunks = if live.is_some() { Some(tables.chunks(&aws).await) } else { None };
         let provider = provider();
         Self {
             resources: Resources {
@@ -87,13 +111,14 @@ impl Site {
                 sealing_key: Some(sealing_key(&aws).await),
                 job_index: false,
                 fleet: false,
-                live: false,
-                chunks: None,
+                live: live.is_some(),
+                chunks,
                 event_bus: None,
             },
             endpoint: url().to_owned(),
             tap: Tap::before(&provider),
             provider,
+            live,
         }
     }
 
@@ -102,10 +127,9 @@ impl Site {
         Self { endpoint, ..self }
     }
 
-    /// How many bodies went into its bucket, and not with their messages.
-    pub(crate) async fn stored_bodies(&self) -> usize {
-        let objects = Aws::at(&self.endpoint).objects(&self.resources.bucket).await;
-        objects.iter().filter(|name| name.starts_with("bodies/")).count()
+    /// How many objects of its bucket have names that begin so.
+    pub(crate) async fn stored(&self, prefix: &str) -> usize {
+        Aws::at(&self.endpoint).objects_under(&self.resources.bucket, prefix).await.len()
     }
 
     /// The address of its queue.
@@ -120,7 +144,8 @@ impl Site {
             s3_path_style: true,
             interceptors: vec![process.interceptor()],
         };
-        let own = BTreeMap::from([(CredentialId::own(PROVIDER), SecretString::from("sk-own"))]);
+        let own = [PROVIDER.to_owned(), fleet::live(PROVIDER)];
+        let own = own.map(|name| (CredentialId::own(&name), SecretString::from("sk-own"))).into();
         let options = Options { own, retention_ms: 86_400_000 };
         let credentials = Credentials::new("test", "test", None, None, "tests");
         let clients = Clients::connect_as(&connection, "us-east-1", credentials).await;
@@ -128,6 +153,11 @@ impl Site {
         let gate: Arc<dyn Gate> = Arc::new(process.clone());
         let provider: Arc<dyn Backend> = Arc::new(self.tap.clone());
         let provider = offpeak_testkit::chaos::Backend::new(provider, gate);
+        let mut backends: BTreeMap<String, Arc<dyn Backend>> = BTreeMap::new();
+        backends.insert(PROVIDER.to_owned(), Arc::new(provider));
+        if let Some(calls) = live::calls(&store) {
+            backends.insert(fleet::live(PROVIDER), Arc::new(calls));
+        }
         let ports = Ports {
             jobs: store.jobs(),
             submissions: store.submissions(),
@@ -140,7 +170,7 @@ impl Site {
             intake: store.intake(),
             objects: store.objects(),
             mailbox: store.mailbox(),
-            backends: BTreeMap::from([(PROVIDER.to_owned(), Arc::new(provider) as _)]),
+            backends,
             credentials: store.credentials(),
             usage: store.usage(),
             wake: Arc::new(()),
@@ -166,14 +196,16 @@ impl Site {
         let depth = reach.store.intake().depth(CLASS).await.unwrap();
         let waiting = reach.store.intake().waiting(CLASS).await.unwrap();
         let audit = audit(&reach.ports, reach.store.jobs().as_ref(), &waiting.into_iter().collect()).await.unwrap();
-        let mut used = 0;
-        let submissions: BTreeSet<_> = self.provider.batches().into_iter().map(|batch| batch.submission).collect();
-        for submission in submissions {
-            let rows = reach.store.usage().of(submission).await.unwrap();
+        let (mut used, mut chunks) = (0, 0);
+        for submission in reach.store.submissions().scan(None, 1_000).await.unwrap() {
+            let rows = reach.store.usage().of(submission.id).await.unwrap();
             used += rows.iter().map(|row| row.lines).sum::<u64>();
+            if let Some(rows) = reach.store.chunks() {
+                chunks += rows.of(submission.id).await.unwrap().len();
+            }
         }
         let open = reach.store.submissions().open().await.unwrap().len();
-        Findings { jobs, open, messages: depth.visible + depth.hidden, audit, used }
+        Findings { jobs, open, messages: depth.visible + depth.hidden, audit, used, chunks }
     }
 }
 

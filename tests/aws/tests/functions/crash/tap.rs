@@ -39,7 +39,7 @@ impl Backend for Tap {
     async fn upload(&self, key: &SecretString, mut upload: Upload) -> Result<FileId, BackendError> {
         let mut whole = BytesMut::new();
         while let Some(piece) = upload.bytes.next().await {
-            whole.extend_from_slice(&piece.map_err(|error| BackendError::Unavailable(error.to_string()))?);
+            whole.extend_from_slice(&piece.map_err(|_| BackendError::Source)?);
         }
         let whole = whole.freeze();
         let bytes = stream::iter([Ok(whole.clone())]).boxed();

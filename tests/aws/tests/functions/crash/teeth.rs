@@ -9,6 +9,7 @@ use offpeak_tests_aws::{Side, Stop};
 use parking_lot::Mutex;
 
 use super::Run;
+use super::live::Endpoints;
 use super::verdict::Counts;
 
 /// Jobs of a run.
@@ -19,26 +20,39 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[test]
 fn messages_deleted_before_sealing_are_noticed() {
-    is_noticed(Fault::DeleteBeforeSeal, Side::Before, "never sealed, without a message");
+    is_noticed(batches, Fault::DeleteBeforeSeal, Side::Before, "never sealed, without a message");
 }
 
 #[test]
 fn a_batch_created_before_its_intent_is_noticed() {
-    is_noticed(Fault::CreateWithoutIntent, Side::Before, "is done and ran");
+    is_noticed(batches, Fault::CreateWithoutIntent, Side::Before, "is done and ran");
 }
 
 #[test]
 fn a_message_never_sent_again_is_noticed() {
-    is_noticed(Fault::NeverResend, Side::After, "rows have no message");
+    is_noticed(batches, Fault::NeverResend, Side::After, "rows have no message");
 }
 
 #[test]
 fn rows_done_before_their_answers_are_durable_are_noticed() {
-    is_noticed(Fault::DoneBeforeDurable, Side::After, "its answer cannot be read");
+    is_noticed(batches, Fault::DoneBeforeDurable, Side::After, "its answer cannot be read");
+}
+
+#[test]
+fn stored_answers_that_are_paid_for_again_are_noticed() {
+    is_noticed(live, Fault::FinishedLinesRerun, Side::After, "lines were called again");
+}
+
+fn batches(stop: Stop) -> Run {
+    Run::new(stop, JOBS)
+}
+
+fn live(stop: Stop) -> Run {
+    Run::live(stop, Endpoints::default(), JOBS)
 }
 
 /// Some death on that side of a call must break what `complaint` names.
-fn is_noticed(fault: Fault, side: Side, complaint: &str) {
+fn is_noticed(begun: fn(Stop) -> Run, fault: Fault, side: Side, complaint: &str) {
     let (next, noticed) = (AtomicU64::new(1), AtomicBool::new(false));
     let told = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -46,7 +60,8 @@ fn is_noticed(fault: Fault, side: Side, complaint: &str) {
             scope.spawn(|| {
                 plant(Some(fault));
                 while !noticed.load(Ordering::Relaxed) {
-                    let Some(broken) = die(next.fetch_add(1, Ordering::Relaxed), side) else { return };
+                    let stop = Stop::at(next.fetch_add(1, Ordering::Relaxed), side);
+                    let Some(broken) = die(begun(stop)) else { return };
                     if broken.iter().any(|what| what.contains(complaint)) {
                         noticed.store(true, Ordering::Relaxed);
                     }
@@ -59,9 +74,8 @@ fn is_noticed(fault: Fault, side: Side, complaint: &str) {
 }
 
 /// A run with one death; what broke, or `None` if the call never came.
-fn die(call: u64, side: Side) -> Option<Vec<String>> {
-    let mut run = Run::new(Stop::at(call, side), JOBS);
+fn die(mut run: Run) -> Option<Vec<String>> {
     run.finish(PATIENCE);
-    run.stop.stopped()?;
+    run.died()?;
     Some(run.judged(&mut Counts::default()))
 }

@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 use offpeak_core::job::State;
 
 use super::callers::Caller;
+use super::live::Endpoints;
 use super::site::{Findings, Reach, Site};
 
 /// What the invariants say of runs.
@@ -18,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) jobs: u64,
     /// Lines that the provider ran.
     pub(crate) lines: u64,
+    /// Of these the calls of lines that had been called before.
+    pub(crate) again: u64,
     /// Batches that the provider ran them in.
     pub(crate) batches: u64,
 }
@@ -27,13 +30,15 @@ impl AddAssign for Counts {
         self.runs += other.runs;
         self.jobs += other.jobs;
         self.lines += other.lines;
+        self.again += other.again;
         self.batches += other.batches;
     }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} runs, {} jobs, {} lines paid for in {} batches", self.runs, self.jobs, self.lines, self.batches)
+        let Self { runs, jobs, lines, again, batches } = self;
+        write!(f, "{runs} runs, {jobs} jobs, {lines} lines paid for, {again} of them again, in {batches} batches")
     }
 }
 
@@ -46,6 +51,14 @@ pub(crate) async fn verdict(site: &Site, reach: &Reach, callers: &[Caller], coun
         broken.push(format!("{} callers have {} jobs", callers.len(), findings.jobs.len()));
     }
     broken.extend(money(site, callers, &findings, counts));
+    // Also what a dead process stored and no row names.
+    let left = if site.live.is_some() { site.stored("fleet/").await } else { 0 };
+    if left > 0 {
+        broken.push(format!("{left} objects of chunks are left"));
+    }
+    if findings.chunks > 0 {
+        broken.push(format!("{} rows of chunks are left", findings.chunks));
+    }
     counts.runs += 1;
     counts.jobs += findings.jobs.len() as u64;
     broken
@@ -69,8 +82,50 @@ pub(crate) fn leftovers(findings: &Findings) -> Vec<String> {
     broken
 }
 
-/// Every line ran once, but for those that were withdrawn before, and usage says the same.
+/// What was paid is what had to be, and usage says the same.
 fn money(site: &Site, callers: &[Caller], findings: &Findings, counts: &mut Counts) -> Vec<String> {
+    let mut broken = match &site.live {
+        Some(endpoints) => called(endpoints, callers, counts),
+        None => ran(site, findings, counts),
+    };
+    let paid = callers.iter().filter(|caller| !caller.withdraws()).count() as u64;
+    if findings.used != paid {
+        broken.push(format!("{} lines are recorded as used, not {paid}", findings.used));
+    }
+    for caller in callers.iter().filter(|caller| caller.withdraws()) {
+        let cancelled = findings.jobs.iter().filter(|job| job.state == State::Cancelled);
+        if !cancelled.map(|job| job.id.text()).any(|id| caller.job() == Some(id.as_str())) {
+            broken.push(format!("{caller:?} withdrew a job that is not cancelled"));
+        }
+    }
+    broken
+}
+
+/// Every line was called, but for those that were withdrawn before; and only as many again as answers were lost.
+fn called(endpoints: &Endpoints, callers: &[Caller], counts: &mut Counts) -> Vec<String> {
+    let (mut broken, mut asked, mut again) = (Vec::new(), endpoints.asked(), 0);
+    for caller in callers {
+        let times = asked.remove(&caller.question()).unwrap_or(0);
+        let expected = if caller.withdraws() { 0..=0 } else { 1..=2 };
+        if !expected.contains(&times) {
+            broken.push(format!("the provider was asked {times} times what {caller:?} asked"));
+        }
+        counts.lines += times;
+        again += times.saturating_sub(1);
+    }
+    if !asked.is_empty() {
+        broken.push(format!("{} lines were called that are nobody's", asked.len()));
+    }
+    let lost = endpoints.lost();
+    if again > lost {
+        broken.push(format!("{again} lines were called again, and only {lost} had to be"));
+    }
+    counts.again += again;
+    broken
+}
+
+/// Every line ran once in a batch, but for those that were withdrawn before.
+fn ran(site: &Site, findings: &Findings, counts: &mut Counts) -> Vec<String> {
     let mut broken = Vec::new();
     let mut runs: BTreeMap<String, u64> = BTreeMap::new();
     for execution in site.provider.executions() {
@@ -87,16 +142,6 @@ fn money(site: &Site, callers: &[Caller], findings: &Findings, counts: &mut Coun
     if !runs.is_empty() {
         broken.push(format!("{} lines ran that are nobody's", runs.len()));
     }
-    let paid = callers.iter().filter(|caller| !caller.withdraws()).count() as u64;
-    if findings.used != paid {
-        broken.push(format!("{} lines are recorded as used, not {paid}", findings.used));
-    }
     counts.batches += site.provider.batches().len() as u64;
-    for caller in callers.iter().filter(|caller| caller.withdraws()) {
-        let cancelled = findings.jobs.iter().filter(|job| job.state == State::Cancelled);
-        if !cancelled.map(|job| job.id.text()).any(|id| caller.job() == Some(id.as_str())) {
-            broken.push(format!("{caller:?} withdrew a job that is not cancelled"));
-        }
-    }
     broken
 }
