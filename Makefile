@@ -104,7 +104,7 @@ test-vllm:
 # The functions for this machine; cargo lambda makes those for another.
 bench-aws: emulator
 	$(CARGO) build $(LOCKED) --release -p offpeak-front-door -p offpeak-packer -p offpeak-poller \
-	  -p offpeak-notifier -p offpeak-operator
+	  -p offpeak-notifier -p offpeak-operator -p offpeak-live -p offpeak-scaler -p offpeak-gpu-agent
 	$(CARGO) run $(LOCKED) --release -p offpeak-bench --bin offpeak-bench-aws -- $(BENCH)
 
 # Deploys into the emulator, counts the calls of some hundred jobs, lines and webhooks, and prices them.

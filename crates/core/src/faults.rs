@@ -74,6 +74,8 @@ faults! {
     GivenBackByAnybody,
     /// A chunk of any backend waits in the fleet's queues (fleet).
     BackendsMixed,
+    /// A worker that takes a chunk anew goes on with what it held of it (fleet).
+    HeldTwice,
     /// Calls of a provider begin whatever began within the minute (fleet).
     RatesUnkept,
     /// Calls of a model begin whatever of that model began within the minute (fleet).

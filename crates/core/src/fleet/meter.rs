@@ -309,7 +309,9 @@ mod tests {
         let rates = Rates { requests_per_minute: None, tokens_per_minute: Some(100) };
         let mut meter = Meter::beside(rates, START_MS, START_MS + 100_000);
         let calls: Vec<_> = (0..4).map(|_| meter.begin(1, START_MS + 100_000).unwrap()).collect();
-        calls.into_iter().for_each(|call| meter.took(call, 100));
+        for call in calls {
+            meter.took(call, 100);
+        }
         assert!(!meter.is_forgettable(START_MS + 100_000 + MINUTE_MS + 10));
         assert!(meter.is_forgettable(START_MS + 100_000 + 5 * MINUTE_MS));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,18 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.state.lock().running.remove(&self.call);
+    }
+}
+
+/// A call to a provider, which may run whoever waits for it: given up, it has failed.
+struct Paid<'a> {
+    ledger: &'a Ledger,
+    line: JobId,
+}
+
+impl Drop for Paid<'_> {
+    fn drop(&mut self) {
+        self.ledger.with(|pages| pages.lines.entry(self.line).or_default().failed += 1);
     }
 }
 
@@ -197,7 +210,9 @@ impl ports::Engine for Engine {
                 pages.calls.push((self.clock.now_ms(), request.model == OTHER));
             }
         });
+        let paid = (self.whose == Whose::Provider).then_some(Paid { ledger: &self.ledger, line });
         let called = self.ask(&request, line, timeout_ms).await;
+        paid.map(mem::forget);
         self.trace.say(&self.name, || format!("{line}: {called:?}"));
         self.ledger.with(|pages| {
             let ran = pages.lines.entry(line).or_default();

@@ -30,7 +30,7 @@ use offpeak_core::faults::Fault;
 use crate::crash::in_paused_time;
 
 /// The safeguards that this world watches.
-pub const FAULTS: [Fault; 12] = [
+pub const FAULTS: [Fault; 13] = [
     Fault::AnyHolderWrites,
     Fault::FinishedLinesRerun,
     Fault::KillerRunsAgain,
@@ -43,6 +43,7 @@ pub const FAULTS: [Fault; 12] = [
     Fault::BackendsMixed,
     Fault::RatesUnkept,
     Fault::ModelRatesUnkept,
+    Fault::HeldTwice,
 ];
 
 /// What happened how often.

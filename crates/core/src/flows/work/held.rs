@@ -14,7 +14,7 @@ use super::line::Line;
 use super::load::{Begun, Later, Load};
 use super::unstored::Unstored;
 use crate::faults::{Fault, planted};
-use crate::fleet::Tried;
+use crate::fleet::{ChunkId, Tried};
 use crate::flows::lines::Lines;
 use crate::ids::JobId;
 use crate::ports::{Called, Checkpoint, Lease, Standing, StoreError, Whose};
@@ -157,6 +157,25 @@ impl Held {
         self.calls.poll_next_unpin(context)
     }
 
+    /// The same worker has taken the chunk anew: whoever held it may write no more.
+    pub(super) fn is_taken(&mut self) {
+        self.standing = Standing::Lost;
+        self.drop_lines();
+    }
+
+    fn drop_lines(&mut self) {
+        self.calls.clear();
+        self.running.clear();
+        self.next = None;
+        self.again.clear();
+        self.alone.clear();
+    }
+
+    /// Which chunk it is.
+    pub(super) const fn chunk(&self) -> ChunkId {
+        self.lease.chunk
+    }
+
     /// Has it begin no line before a call has ended.
     pub(super) const fn wait(&mut self) {
         self.is_full = true;
@@ -175,7 +194,7 @@ impl Held {
 
     /// Begins as many lines as the engine takes beside so many of other chunks, and its provider within the minute.
     pub(super) async fn fill(&mut self, load: &mut Load, others: usize) {
-        while self.standing == Standing::Held && others + self.running.len() < load.pace.limit() {
+        while self.standing == Standing::Held && others + self.running.len() < load.limit() {
             let now_ms = self.worker.clock.now_ms();
             let line = match self.due_line(now_ms) {
                 Some(line) => line,
@@ -190,7 +209,7 @@ impl Held {
                 break;
             }
         }
-        self.is_full = others + self.running.len() >= load.pace.limit();
+        self.is_full = others + self.running.len() >= load.limit();
         let crowd = (others > 0 && !planted(Fault::AloneInACrowd))
             || !self.running.is_empty()
             || !self.again.is_empty()
@@ -279,6 +298,9 @@ impl Held {
         if matches!(called, Called::TimedOut) {
             load.was_too_long(begun);
         }
+        if let Called::Answered { body, .. } = &called {
+            load.answered(body.len());
+        }
         if load.counts_tokens()
             && let Some(tokens) = tokens(&called)
         {
@@ -357,11 +379,7 @@ impl Held {
             return;
         }
         tracing::warn!(chunk = %self.lease.chunk, model = self.lease.model, "the engine does not serve its model any more");
-        self.calls.clear();
-        self.running.clear();
-        self.next = None;
-        self.again.clear();
-        self.alone.clear();
+        self.drop_lines();
         (self.read, self.unreadable) = (true, true);
     }
 

@@ -9,6 +9,10 @@ use crate::route::ByModel;
 /// The longest that a provider is left alone because it says so, milliseconds.
 const LONGEST_HOLD_MS: u64 = 600_000;
 
+/// Bytes that the answers which are awaited at once may have in all, if each is as large as those that came: they are held in
+/// memory.
+const MOST_BYTES: usize = 128 << 20;
+
 /// What an engine is given.
 pub(super) struct Load {
     pub(super) pace: Pace,
@@ -18,6 +22,8 @@ pub(super) struct Load {
     meters: BTreeMap<String, Meter>,
     /// When it began, Unix milliseconds.
     since_ms: u64,
+    /// Bytes of a large answer, as of late.
+    large: usize,
 }
 
 /// A call that has begun.
@@ -41,7 +47,24 @@ pub(super) struct Later {
 
 impl Load {
     pub(super) fn new(pace: Pace, rates: Rates, by_model: ByModel<Rates>, now_ms: u64) -> Self {
-        Self { pace, meter: Meter::new(rates, now_ms), rates: by_model, meters: BTreeMap::new(), since_ms: now_ms }
+        Self {
+            pace,
+            meter: Meter::new(rates, now_ms),
+            rates: by_model,
+            meters: BTreeMap::new(),
+            since_ms: now_ms,
+            large: 0,
+        }
+    }
+
+    /// Calls at once at most.
+    pub(super) fn limit(&self) -> usize {
+        self.pace.limit().min((MOST_BYTES / self.large.max(1)).max(1))
+    }
+
+    /// An answer of so many bytes came.
+    pub(super) fn answered(&mut self, bytes: usize) {
+        self.large = bytes.max(self.large - self.large / 64);
     }
 
     /// A call to that model, of so many estimated tokens, begins.
@@ -161,6 +184,19 @@ mod tests {
             "as many tokens as a minute has"
         );
         assert!(load.begin("big", 100, now_ms).is_ok());
+    }
+
+    #[test]
+    fn large_answers_are_awaited_few_at_a_time() {
+        let mut load = load();
+        load.answered(4 << 10);
+        assert_eq!(load.limit(), 1_000);
+        load.answered(32 << 20);
+        assert_eq!(load.limit(), 4);
+        load.answered(200 << 20);
+        assert_eq!(load.limit(), 1, "one is always let through");
+        (0..2_000).for_each(|_| load.answered(4 << 10));
+        assert_eq!(load.limit(), 1_000, "what is long ago is forgotten");
     }
 
     #[test]

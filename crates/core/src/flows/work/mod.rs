@@ -153,7 +153,8 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
             break;
         }
         if !is_finishing && shift.has_room(&held) {
-            held.extend(shift.take(held.is_empty(), full_models(&held)).await);
+            let taken = shift.take(held.is_empty(), full_models(&held)).await;
+            join(&mut held, taken);
         }
         if shift.is_idle_for(&held, idle_ms) {
             break;
@@ -323,7 +324,7 @@ impl Shift<'_> {
                 None => may_begin = chunk.is_dry(),
             }
         }
-        may_begin && running < self.load.pace.limit()
+        may_begin && running < self.load.limit()
     }
 
     /// Asks the engine whether it is there and what it serves, and does what follows. One that only does not say gets a
@@ -392,6 +393,15 @@ impl Shift<'_> {
         }
         gone
     }
+}
+
+/// Holds what was taken, and no more what was held of the same chunk.
+fn join(held: &mut Vec<Held>, taken: Option<Held>) {
+    let same = |chunk: &&mut Held| taken.as_ref().is_some_and(|taken| taken.chunk() == chunk.chunk());
+    if !planted(Fault::HeldTwice) {
+        held.iter_mut().filter(same).for_each(Held::is_taken);
+    }
+    held.extend(taken);
 }
 
 /// Models of which a line waits for rates of their own: no other chunk of theirs could begin one.

@@ -99,11 +99,7 @@ impl Held {
         self.kept_ms = now_ms;
         self.standing = self.standing.max(standing);
         if self.standing != Standing::Held {
-            self.calls.clear();
-            self.running.clear();
-            self.next = None;
-            self.again.clear();
-            self.alone.clear();
+            self.drop_lines();
         }
         let stored = self.pending.take().filter(|_| self.standing != Standing::Lost);
         if let Some(stored) = stored {
