@@ -212,7 +212,9 @@ impl ports::Engine for Engine {
         });
         let paid = (self.whose == Whose::Provider).then_some(Paid { ledger: &self.ledger, line });
         let called = self.ask(&request, line, timeout_ms).await;
-        paid.map(mem::forget);
+        if let Some(paid) = paid {
+            mem::forget(paid);
+        }
         self.trace.say(&self.name, || format!("{line}: {called:?}"));
         self.ledger.with(|pages| {
             let ran = pages.lines.entry(line).or_default();
