@@ -74,7 +74,7 @@ faults! {
     GivenBackByAnybody,
     /// A chunk of any backend waits in the fleet's queues (fleet).
     BackendsMixed,
-    /// A worker that takes a chunk anew goes on with what it held of it (fleet).
+    /// A worker takes more while it is unsure of what it holds, and holds a chunk that it takes anew twice (fleet).
     HeldTwice,
     /// Calls of a provider begin whatever began within the minute (fleet).
     RatesUnkept,

@@ -67,12 +67,15 @@ pub(crate) async fn whole(mut response: Response, longest: usize) -> Result<Byte
     let mut body = BytesMut::new();
     while let Some(piece) = response.chunk().await.map_err(|error| cause(&error))? {
         if body.len() + piece.len() > longest {
-            return Err("its answer is too long");
+            return Err(TOO_LONG);
         }
         body.extend_from_slice(&piece);
     }
     Ok(body.freeze())
 }
+
+/// What is said where an answer is longer than is taken.
+pub(crate) const TOO_LONG: &str = "its answer is too long";
 
 /// What is said where an answer did not come in time.
 pub(crate) const TIMED_OUT: &str = "it took too long";

@@ -12,7 +12,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::client::{ConfigError, TIMED_OUT, bearer, builder, cause, origin, whole};
+use crate::client::{ConfigError, TIMED_OUT, TOO_LONG, bearer, builder, cause, origin, whole};
 
 /// A longer answer is no answer: the longest that OpenAI's batches carry.
 const LONGEST_ANSWER: usize = 64 << 20;
@@ -126,6 +126,7 @@ pub(crate) async fn called(call: RequestBuilder, body: Bytes, timeout_ms: u64) -
     match whole(response, LONGEST_ANSWER).await {
         Ok(body) => Called::Answered { status, body, request_id, retry_after_ms },
         Err(TIMED_OUT) => Called::TimedOut,
+        Err(TOO_LONG) => Called::TooLong { most: LONGEST_ANSWER },
         Err(why) => Called::Broken(why.to_owned()),
     }
 }

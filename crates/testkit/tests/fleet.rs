@@ -75,6 +75,9 @@ const HINTS: [(Fault, u64); 1] = [(Fault::HeldTwice, 5_714)];
 
 fn noticed(fault: Fault) -> Option<String> {
     let hint = HINTS.iter().find(|(hinted, _)| *hinted == fault).map(|(_, seed)| *seed);
+    if let Some(seed) = hint {
+        assert_eq!(run(seed, None, false).failures, Vec::<String>::new(), "seed {seed} fails without {fault:?}");
+    }
     hint.into_iter().chain(0..SEEDS).find_map(|seed| {
         let failure = run(seed, Some(fault), false).failures.into_iter().next()?;
         Some(format!("seed {seed}: {failure}"))

@@ -38,6 +38,11 @@ pub enum Called {
     },
     /// No answer in time.
     TimedOut,
+    /// It answered with more than so many bytes: again it would be as long.
+    TooLong {
+        /// Bytes that are taken.
+        most: usize,
+    },
     /// The connection broke.
     Broken(String),
     /// The connection could not be made: the engine never saw the request.

@@ -220,7 +220,11 @@ impl ports::Engine for Engine {
             let ran = pages.lines.entry(line).or_default();
             match &called {
                 Called::Answered { status: 429 | 503, .. } => ran.too_much += 1,
-                Called::Answered { status: 500, .. } | Called::TimedOut | Called::Broken(_) | Called::Unreached(_) => {
+                Called::Answered { status: 500, .. }
+                | Called::TimedOut
+                | Called::TooLong { .. }
+                | Called::Broken(_)
+                | Called::Unreached(_) => {
                     ran.failed += 1;
                 }
                 Called::Answered { body, .. } => ran.failed += u64::from(!body.ends_with(b"}")),

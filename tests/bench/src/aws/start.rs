@@ -14,10 +14,10 @@ use anyhow::{Context as _, bail, ensure};
 use crate::process::resident_of;
 use crate::report::{Table, median};
 
-/// The binaries of the functions that a stack can have.
-const FUNCTIONS: [&str; 6] = ["front-door", "packer", "poller", "notifier", "operator", "live"];
-/// Those of a fleet, which are weighed only.
-const OF_FLEET: [&str; 2] = ["scaler", "gpu-agent"];
+/// The binaries of the functions of any stack.
+const FUNCTIONS: [&str; 5] = ["front-door", "packer", "poller", "notifier", "operator"];
+/// Those of live calls and of a fleet, which are weighed only.
+const OTHERS: [&str; 3] = ["live", "scaler", "gpu-agent"];
 /// Starts of which the median is shown.
 const STARTS: usize = 20;
 /// For a function to ask for work.
@@ -28,7 +28,7 @@ const PARAMETERS: &str =
 
 /// Sizes, stripped and zipped as they are deployed.
 pub(crate) fn weigh(table: &mut Table) -> anyhow::Result<()> {
-    for name in FUNCTIONS.into_iter().chain(OF_FLEET) {
+    for name in FUNCTIONS.into_iter().chain(OTHERS) {
         let folder = std::env::temp_dir().join(format!("offpeak-bench-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let stripped = folder.join("bootstrap");

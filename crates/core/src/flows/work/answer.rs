@@ -97,6 +97,7 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
                 _ => Verdict::Answered(said(error_body(status, &body))),
             }
         }
+        Called::TooLong { most } => Verdict::Answered(too_long(most)),
         Called::TimedOut => Verdict::Failed { pause_ms: None, answer: unanswered(whose) },
         Called::Unreached(why) if whose == Whose::Provider => Verdict::Away { why },
         Called::Broken(why) | Called::Unreached(why) => {
@@ -132,7 +133,7 @@ pub(super) fn killed_it() -> Answer {
 
 /// What is said of a line whose answer no report can carry: for good, since another would be as long.
 pub(super) fn too_long(most: usize) -> Answer {
-    let message = format!("The engine's answer is longer than the {most} bytes that the gateway takes of one.");
+    let message = format!("The answer is longer than the {most} bytes that are taken of one.");
     refusal("engine_answer_too_long", &message)
 }
 
@@ -215,7 +216,7 @@ mod tests {
             (verdict(Called::TimedOut, Whose::Own), None, None),
             (verdict(Called::Broken("reset".to_owned()), Whose::Provider), None, None),
             (Verdict::Answered(killed_it()), Some(422), None),
-            (Verdict::Answered(too_long(9)), Some(422), None),
+            (verdict(Called::TooLong { most: 9 }, Whose::Provider), Some(422), None),
         ] {
             let line = line(&of);
             assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{line}");

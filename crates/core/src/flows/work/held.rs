@@ -157,10 +157,19 @@ impl Held {
         self.calls.poll_next_unpin(context)
     }
 
-    /// The same worker has taken the chunk anew: whoever held it may write no more.
-    pub(super) fn is_taken(&mut self) {
-        self.standing = Standing::Lost;
-        self.drop_lines();
+    /// The same worker has taken the chunk anew: this may write no more. Tries of a provider count on.
+    pub(super) fn give_way(&mut self, anew: &mut Self) {
+        self.cut();
+        for tried in std::mem::take(&mut self.tried).into_values() {
+            let known = anew.tried.entry(tried.line).or_insert(tried);
+            known.failed = known.failed.max(tried.failed);
+        }
+    }
+
+    /// Whether others may have it, or the desk has not said: it is told of it before more is taken.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let now_ms = self.worker.clock.now_ms();
+        now_ms < self.asked_ms || now_ms >= self.sure_ms()
     }
 
     fn drop_lines(&mut self) {
@@ -298,8 +307,10 @@ impl Held {
         if matches!(called, Called::TimedOut) {
             load.was_too_long(begun);
         }
-        if let Called::Answered { body, .. } = &called {
-            load.answered(body.len());
+        match &called {
+            Called::Answered { body, .. } => load.answered(body.len()),
+            Called::TooLong { most } => load.answered(*most),
+            Called::TimedOut | Called::Broken(_) | Called::Unreached(_) => {}
         }
         if load.counts_tokens()
             && let Some(tokens) = tokens(&called)

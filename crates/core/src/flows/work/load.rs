@@ -64,7 +64,7 @@ impl Load {
 
     /// An answer of so many bytes came.
     pub(super) fn answered(&mut self, bytes: usize) {
-        self.large = bytes.max(self.large - self.large / 64);
+        self.large = bytes.max(self.large - self.large / 8);
     }
 
     /// A call to that model, of so many estimated tokens, begins.
@@ -193,10 +193,10 @@ mod tests {
         assert_eq!(load.limit(), 1_000);
         load.answered(32 << 20);
         assert_eq!(load.limit(), 4);
-        load.answered(200 << 20);
-        assert_eq!(load.limit(), 1, "one is always let through");
-        (0..2_000).for_each(|_| load.answered(4 << 10));
-        assert_eq!(load.limit(), 1_000, "what is long ago is forgotten");
+        load.answered(64 << 20);
+        assert_eq!(load.limit(), 2);
+        (0..100).for_each(|_| load.answered(4 << 10));
+        assert_eq!(load.limit(), 1_000, "what is a hundred answers ago is forgotten");
     }
 
     #[test]

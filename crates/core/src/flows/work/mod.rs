@@ -154,7 +154,7 @@ pub async fn work_until(worker: &Worker, until: Until) -> Done {
         }
         if !is_finishing && shift.has_room(&held) {
             let taken = shift.take(held.is_empty(), full_models(&held)).await;
-            join(&mut held, taken);
+            shift.join(&mut held, taken);
         }
         if shift.is_idle_for(&held, idle_ms) {
             break;
@@ -270,8 +270,23 @@ impl Shift<'_> {
         }
     }
 
+    /// Holds what was taken, and no more what was held of the same chunk.
+    fn join(&mut self, held: &mut Vec<Held>, mut taken: Option<Held>) {
+        if let Some(taken) = taken.as_mut().filter(|_| !planted(Fault::HeldTwice)) {
+            let id = taken.chunk();
+            for mut before in held.extract_if(.., |chunk| chunk.chunk() == id) {
+                before.give_way(taken);
+                self.count(&mut before);
+            }
+        }
+        held.extend(taken);
+    }
+
     /// Whether a chunk more could begin something.
     fn has_room(&self, held: &[Held]) -> bool {
+        if held.iter().any(Held::is_doubtful) && !planted(Fault::HeldTwice) {
+            return false;
+        }
         if self.worker.engine.whose() == Whose::Own {
             return held.len() < HELD && held.iter().all(Held::is_dry);
         }
@@ -320,7 +335,9 @@ impl Shift<'_> {
             chunk.fill(&mut self.load, others).await;
             running = others + chunk.running();
             match chunk.waiting_model() {
-                Some(model) => drop(full.insert(model.to_owned())),
+                Some(model) => {
+                    full.insert(model.to_owned());
+                }
                 None => may_begin = chunk.is_dry(),
             }
         }
@@ -393,15 +410,6 @@ impl Shift<'_> {
         }
         gone
     }
-}
-
-/// Holds what was taken, and no more what was held of the same chunk.
-fn join(held: &mut Vec<Held>, taken: Option<Held>) {
-    let same = |chunk: &&mut Held| taken.as_ref().is_some_and(|taken| taken.chunk() == chunk.chunk());
-    if !planted(Fault::HeldTwice) {
-        held.iter_mut().filter(same).for_each(Held::is_taken);
-    }
-    held.extend(taken);
 }
 
 /// Models of which a line waits for rates of their own: no other chunk of theirs could begin one.

@@ -36,7 +36,7 @@ struct Sweep {
 }
 
 impl Sweep {
-    /// Nothing was broken, and somebody died on both sides of every call until this one.
+    /// Nothing was broken, and somebody died of every call until this one, on every side that was to be died on.
     fn holds(self, until: u64) {
         let Self { last, missed, broken, .. } = self;
         assert!(broken.is_empty(), "{broken:#?}");
@@ -72,8 +72,8 @@ fn whichever_call_a_process_dies_at_nothing_is_lost_and_nothing_is_paid_for_twic
     sweep.holds(left - SLACK);
 }
 
-/// The front door's calls and the pick-up's are those of any run, and are not died at again. Who dies before a call to AWS
-/// leaves what whoever dies after the one before it leaves.
+/// The front door's calls and the pick-up's are those of any run, and are not died at again. Nobody dies before a call to AWS:
+/// that leaves what a death after the one before it leaves, but for calls of the provider between them, which have deaths of their own.
 #[test]
 fn whichever_call_a_process_of_live_calls_dies_at_no_line_is_lost_and_none_is_paid_for_again_that_was_stored() {
     let began = Instant::now();
@@ -90,6 +90,7 @@ fn whichever_call_a_process_of_live_calls_dies_at_no_line_is_lost_and_none_is_pa
         rested - entered,
         began.elapsed().as_secs_f64()
     );
+    assert!(rested - entered > 4 * SLACK, "so few calls: {}", rested - entered);
     to_aws.holds(rested - 2 * SLACK);
     to_provider.holds(lines);
 }
