@@ -1,6 +1,7 @@
 //! What an engine's answer means, and the line that tells it: OpenAI's shape, whatever the engine's dialect.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use memchr::memmem;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -81,6 +82,10 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
             let is_json = serde_json::from_slice::<&RawValue>(&body).is_ok();
             let said = |body| Answer::Said { status, body, request_id };
             match status {
+                // An engine that is told to end, or drops a request, says so in what it has of an answer.
+                200..300 if is_json && whose == Whose::Own && is_aborted(&body) => {
+                    Verdict::Failed { pause_ms: None, answer: silent("aborted", " ended before its answer was whole.") }
+                }
                 200..300 if is_json => Verdict::Answered(said(body)),
                 200..300 => {
                     Verdict::Failed { pause_ms: None, answer: silent("invalid_response", "'s answer is not JSON.") }
@@ -104,6 +109,18 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
             Verdict::Failed { pause_ms: None, answer: silent("unreachable", &format!(" did not answer: {why}.")) }
         }
     }
+}
+
+/// Whether an engine gave up an answer half-way: vLLM and SGLang end it with this `finish_reason`, and status 200.
+pub(super) fn is_aborted(body: &[u8]) -> bool {
+    /// What is looked for before the body is read.
+    const ABORT: &[u8] = b"\"abort\"";
+    if memmem::find(body, ABORT).is_none() {
+        return false;
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+    let mut choices = body["choices"].as_array().into_iter().flatten();
+    choices.any(|choice| choice["finish_reason"] == "abort")
 }
 
 /// Whether an account has nothing left to spend, which no waiting changes.
@@ -243,6 +260,15 @@ mod tests {
             assert!(matches!(answered(status, "{}"), Verdict::Failed { .. }), "{status}");
         }
         assert!(matches!(answered(200, "{"), Verdict::Failed { .. }));
+    }
+
+    #[test]
+    fn an_answer_that_its_engine_gave_up_is_none() {
+        let aborted =
+            r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"abort","message":{"content":"half"}}]}"#;
+        assert!(matches!(answered(200, aborted), Verdict::Failed { .. }));
+        let told = r#"{"choices":[{"finish_reason":"stop","message":{"content":"\"abort\""}}],"x":"abort"}"#;
+        assert!(matches!(answered(200, told), Verdict::Answered(_)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Worker;
-use super::answer::{Answer, Verdict, killed_it, tokens, unanswered, verdict};
+use super::answer::{Answer, Verdict, is_aborted, killed_it, tokens, unanswered, verdict};
 use super::line::Line;
 use super::load::{Begun, Later, Load};
 use super::unstored::Unstored;
@@ -302,8 +302,13 @@ impl Held {
         let (now_ms, whose) = (self.worker.clock.now_ms(), self.worker.engine.whose());
         self.heard_ms = now_ms;
         self.running.retain(|running| running.id != line.id);
-        // What never got there has not killed it.
-        let failed_ms = if matches!(called, Called::Unreached(_)) { line.failed_ms } else { now_ms };
+        // What never got there has not killed it, nor what it gave up by itself.
+        let is_harmless = match &called {
+            Called::Unreached(_) => true,
+            Called::Answered { body, .. } => is_aborted(body),
+            Called::TimedOut | Called::TooLong { .. } | Called::Broken(_) => false,
+        };
+        let failed_ms = if is_harmless { line.failed_ms } else { now_ms };
         if matches!(called, Called::TimedOut) {
             load.was_too_long(begun);
         }
