@@ -111,7 +111,7 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
     }
 }
 
-/// Whether an engine gave up an answer half-way: vLLM and SGLang end it with this `finish_reason`, and status 200.
+/// Whether an engine gave up an answer half-way: vLLM 0.32 ends it with this `finish_reason`, and status 200.
 pub(super) fn is_aborted(body: &[u8]) -> bool {
     /// What is looked for before the body is read.
     const ABORT: &[u8] = b"\"abort\"";
