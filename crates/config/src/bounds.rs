@@ -9,7 +9,6 @@ use offpeak_core::submission::Limits;
 use crate::Route;
 use crate::document::Section;
 use crate::problem::Problems;
-use crate::route::Target;
 use crate::value;
 
 /// How a target bounds a model. What is left out is as its provider has it.
@@ -91,7 +90,7 @@ pub(crate) fn by_model<T>(routes: &[Route], backend: &str, what: impl Fn(&Bounds
     let targets = routes.iter().flat_map(|route| route.targets().map(move |target| (route, target)));
     let bounding = targets.filter(|(_, target)| target.provider == backend && target.bounds != Bounds::default());
     let mut said: Vec<_> = bounding
-        .map(|(route, target): (&Route, &Target)| {
+        .map(|(route, target)| {
             let model = target.upstream_model.as_ref().unwrap_or(&route.model);
             (Pattern::new(model.as_str()), what(&target.bounds))
         })

@@ -91,8 +91,8 @@ impl Meter {
         if now_ms < first_ms && !planted(Fault::RatesUnkept) { Err(first_ms) } else { Ok(()) }
     }
 
-    /// Whether nothing has begun for a minute, and it owes and holds nothing: one that begins anew lets no more begin, but for what a
-    /// call that runs for minutes takes beyond its estimate.
+    /// Whether nothing has begun for a minute, and it owes and holds nothing: one that begins anew lets no more begin, but for
+    /// what a call that runs for minutes takes beyond its estimate.
     pub fn is_forgettable(&self, now_ms: u64) -> bool {
         let is_empty = |minute: &Minute| {
             let is_past = minute.begun.back().is_none_or(|(at_ms, _)| at_ms + MINUTE_MS <= now_ms);

@@ -29,6 +29,11 @@ pub(super) enum Verdict {
         /// What it gets if its tries are spent.
         answer: Answer,
     },
+    /// The engine gave it up half-way, which it does where it is told to end: it has not killed the engine.
+    GivenUp {
+        /// What it gets if its tries are spent.
+        answer: Answer,
+    },
     /// A provider that nobody reaches: again later, as if it had not been called.
     Away {
         /// Why.
@@ -82,9 +87,8 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
             let is_json = serde_json::from_slice::<&RawValue>(&body).is_ok();
             let said = |body| Answer::Said { status, body, request_id };
             match status {
-                // An engine that is told to end, or drops a request, says so in what it has of an answer.
                 200..300 if is_json && whose == Whose::Own && is_aborted(&body) => {
-                    Verdict::Failed { pause_ms: None, answer: silent("aborted", " ended before its answer was whole.") }
+                    Verdict::GivenUp { answer: silent("aborted", " ended before its answer was whole.") }
                 }
                 200..300 if is_json => Verdict::Answered(said(body)),
                 200..300 => {
@@ -112,7 +116,7 @@ pub(super) fn verdict(called: Called, whose: Whose) -> Verdict {
 }
 
 /// Whether an engine gave up an answer half-way: vLLM 0.32 ends it with this `finish_reason`, and status 200.
-pub(super) fn is_aborted(body: &[u8]) -> bool {
+fn is_aborted(body: &[u8]) -> bool {
     /// What is looked for before the body is read.
     const ABORT: &[u8] = b"\"abort\"";
     if memmem::find(body, ABORT).is_none() {
@@ -266,7 +270,7 @@ mod tests {
     fn an_answer_that_its_engine_gave_up_is_none() {
         let aborted =
             r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"abort","message":{"content":"half"}}]}"#;
-        assert!(matches!(answered(200, aborted), Verdict::Failed { .. }));
+        assert!(matches!(answered(200, aborted), Verdict::GivenUp { .. }));
         let told = r#"{"choices":[{"finish_reason":"stop","message":{"content":"\"abort\""}}],"x":"abort"}"#;
         assert!(matches!(answered(200, told), Verdict::Answered(_)));
     }

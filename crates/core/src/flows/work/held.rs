@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Worker;
-use super::answer::{Answer, Verdict, is_aborted, killed_it, tokens, unanswered, verdict};
+use super::answer::{Answer, Verdict, killed_it, tokens, unanswered, verdict};
 use super::line::Line;
 use super::load::{Begun, Later, Load};
 use super::unstored::Unstored;
@@ -302,13 +302,8 @@ impl Held {
         let (now_ms, whose) = (self.worker.clock.now_ms(), self.worker.engine.whose());
         self.heard_ms = now_ms;
         self.running.retain(|running| running.id != line.id);
-        // What never got there has not killed it, nor what it gave up by itself.
-        let is_harmless = match &called {
-            Called::Unreached(_) => true,
-            Called::Answered { body, .. } => is_aborted(body),
-            Called::TimedOut | Called::TooLong { .. } | Called::Broken(_) => false,
-        };
-        let failed_ms = if is_harmless { line.failed_ms } else { now_ms };
+        // What never got there has not killed it.
+        let failed_ms = if matches!(called, Called::Unreached(_)) { line.failed_ms } else { now_ms };
         if matches!(called, Called::TimedOut) {
             load.was_too_long(begun);
         }
@@ -339,9 +334,13 @@ impl Held {
                 self.retry(Line { failed: line.failed + 1, failed_ms, ..line }, pause_ms, &answer);
                 true
             }
+            Verdict::GivenUp { answer } => {
+                self.retry(Line { failed: line.failed + 1, ..line }, None, &answer);
+                true
+            }
             Verdict::Away { why } => {
                 tracing::warn!(chunk = %self.lease.chunk, why, "the provider is not reached");
-                load.is_away(begun, AWAY_MS, now_ms);
+                load.was_away(begun, AWAY_MS, now_ms);
                 self.again.push((now_ms + AWAY_MS, line));
                 false
             }

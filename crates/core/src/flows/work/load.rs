@@ -111,8 +111,8 @@ impl Load {
         }
     }
 
-    /// Nobody reaches the engine: no call begins for so long, milliseconds.
-    pub(super) fn is_away(&mut self, begun: Begun, hold_ms: u64, now_ms: u64) {
+    /// Nobody reached the engine: no call begins for so long, milliseconds.
+    pub(super) fn was_away(&mut self, begun: Begun, hold_ms: u64, now_ms: u64) {
         self.pace.was_too_much(begun.call);
         self.meter.hold(now_ms + hold_ms);
     }
